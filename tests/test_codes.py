@@ -141,6 +141,7 @@ NOT_SHOWN: dict[type[StrEnum], str] = {
     indicator_list.Unit: "chooses how a value is computed and written",
     promises.PromiseState: "a page shows the day of an open promise only",
     registry_proposals.ProposalState: "a page lists open proposals only",
+    operators.OutflowDirection: "the page of outflows words what came back",
     remind.Outcome: "counts of one run of a worker",
     search.SearchKind: "an entry of the trail about a search",
 }

@@ -19,7 +19,7 @@ from mutuelle import audit, clock, db, references
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Malformed, OperatorError, Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.payments import list_cursor, payments, reversals, settlement
+from mutuelle.payments import list_cursor, payments, payouts, reversals, settlement
 from mutuelle.payments.list_cursor import ListTurn
 from mutuelle.payments.operators import Movement, MovementPage
 from mutuelle.payments.receipts import ReceiptDoor
@@ -204,7 +204,7 @@ def _take_page(account: OperatorAccount, turn: ListTurn, page: MovementPage, rea
         recorded = settlement.recorded_lines(session, account, page.movements)
     open_lines = dict.fromkeys(page.unreadable, (FlagKind.UNREADABLE, "a line of the list cannot be read"))
     for movement in page.movements:
-        if (movement.transaction, movement.reverses is not None) in recorded:
+        if movement in recorded:
             reading.recorded += 1
         elif (problem := _take_line(account, movement)) is None:
             reading.new += 1
@@ -248,6 +248,9 @@ def _take_line(account: OperatorAccount, movement: Movement) -> tuple[FlagKind, 
 
 
 def _settle(session: Session, account: OperatorAccount, movement: Movement) -> None:
+    if movement.flow is not None:
+        payouts.settle(session, account, movement)
+        return
     if movement.reverses is not None:
         reversals.apply(session, account, movement)
         return

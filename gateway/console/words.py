@@ -42,7 +42,8 @@ NOTICES = {
     "demande": "Le remboursement est demandé. Une autre personne doit l'approuver.",
     "approuve": "Le remboursement est approuvé. Faites maintenant le paiement chez l'opérateur.",
     "refuse": "La demande de remboursement est close. Rien n'a bougé.",
-    "paye": "Le paiement du remboursement est noté.",
+    "paye": "Le paiement est noté. Il reste « pas vu » tant que la liste de l'opérateur ne le montre pas.",
+    "corrige-paiement": "Le numéro du paiement est corrigé.",
     "vu": "C'est noté : vous l'avez vu.",
     **words_households.NOTICES,
     **words_claims.NOTICES,
@@ -68,6 +69,14 @@ FLAGS = {
     ),
     "amount": "Le montant reçu n'est pas celui qui était demandé.",
     "conflict": "L'opérateur donne d'autres chiffres pour une transaction déjà comptée.",
+    "fee": "L'opérateur a changé ses frais pour un paiement déjà compté. Les comptes suivent.",
+    "outflow": (
+        "De l'argent a quitté un compte, ou y est revenu, et rien ne l'explique. Regardez « Argent sorti »."
+    ),
+    "refund": (
+        "Un remboursement décidé et ce que l'opérateur a fait ne vont pas ensemble. Regardez ce paiement "
+        "avant de payer quoi que ce soit."
+    ),
     "attribution": "L'opérateur lie cet argent à un autre ménage que celui où il est compté.",
     "no-answer": "L'opérateur ne dit pas ce que ce paiement est devenu. Regardez chez lui.",
     "late": "L'argent est arrivé après que la demande avait été abandonnée. Il est compté.",
@@ -148,6 +157,7 @@ WORDS: dict[str, dict[str, str]] = {
         "approved": "approuvé, à payer",
         "paid": "payé",
         "refused": "demande close",
+        "ended": "clos : repris par l'opérateur",
     },
     "door": {
         "callback": "par une notification de l'opérateur",
@@ -188,6 +198,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refund-approved": "a approuvé le remboursement",
         "refund-refused": "a clos la demande de remboursement",
         "refund-paid": "a noté le paiement du remboursement",
+        "refund-corrected": "a corrigé le numéro du paiement du remboursement",
         "flag-seen": "a vu ce qui était signalé",
     },
     **words_claims.WORDS,
@@ -198,8 +209,12 @@ WORDS: dict[str, dict[str, str]] = {
         "allocation": "mise sur les cotisations",
         "credit": "usage de l'avance",
         "undo": "annulation",
-        "refund": "remboursement",
+        "refund": "remboursement approuvé",
+        "refund-kept": "remboursement approuvé, pas encore payé",
+        "refund-paid": "remboursement payé",
+        "refund-seen": "remboursement vu chez l'opérateur",
         "reversal": "reprise par l'opérateur",
+        "excess": "reprise au-delà de ce qui restait",
     },
     "sponsor": {"commune": "Commune", "ngo": "Association", "relative": "Parent ou ami", "other": "Autre"},
     "why": {
@@ -225,6 +240,19 @@ WORDS: dict[str, dict[str, str]] = {
         "refund.four-eyes": "Vous l'avez demandé : une autre personne doit l'approuver.",
         "refund.decided": "Quelqu'un en a déjà décidé.",
         "refund.not-approved": "Ce remboursement n'attend pas de paiement.",
+        "refund.ended": (
+            "L'opérateur a déjà rendu cet argent : ce remboursement est clos. Ne le payez pas. Rien n'a été "
+            "noté. Si vous l'avez déjà payé, prévenez l'opérateur."
+        ),
+        "refund.received": (
+            "C'est le numéro d'un paiement reçu. Écrivez celui du paiement que vous avez fait. Si "
+            "l'opérateur n'en donne pas d'autre, attendez : sa liste le montrera."
+        ),
+        "refund.used": (
+            "Cette transaction est déjà comptée pour autre chose : une transaction ne paie qu'un "
+            "remboursement. Vérifiez le numéro chez l'opérateur."
+        ),
+        "refund.seen": "Ce paiement est déjà vu chez l'opérateur, ou n'a pas été noté : rien à corriger.",
         **words_claims.REFUSALS,
         "refund.transaction": "Écrivez le numéro de transaction que l'opérateur a donné.",
         **words_households.REFUSALS,
@@ -243,6 +271,8 @@ ADDRESSES = {
     "suspense": "à rapprocher",
     "fund": "fonds de la mutuelle",
     "fees": "frais de l'opérateur",
+    "refunds": "remboursements à payer",
+    "outflow": "argent sorti sans explication",
     "receivable": "dû par un payeur de subventions",
     "bank": "banque de la mutuelle",
 }

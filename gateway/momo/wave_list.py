@@ -2,8 +2,8 @@
 
 Wave does not document the following, so we assume it. A line's `amount` is the change of the wallet's
 balance: gross less `fee`, negative for money that left (`wave-api-client`, a public client, says so). Gross
-is therefore |`amount`| + |`fee`|. A line of money that left is skipped, unless it reverses a receipt. A
-reversal that brings money takes back a payout of ours; one of a type that we do not know is not read. No
+is therefore |`amount`| + |`fee`|, also of a reversal, which gives the fee back. Any other line of money that
+left, such as a payout, has the fee on top: gross is |`amount`| - |`fee`|. So has its coming back. No
 documented field names the original transaction of a reversal. `_original` tries the fields in `ORIGINAL`,
 then `payment_reason` ("Refund of T…"), then the line's checkout session, then the line's `transaction_id`.
 """
@@ -18,11 +18,11 @@ from gateway import http_client
 from mutuelle import clock, money, phone
 from mutuelle.errors import Malformed, OperatorError, Unavailable
 from mutuelle.money import Money
-from mutuelle.payments.operators import Movement, MovementPage
+from mutuelle.payments.operators import Movement, MovementPage, OutflowDirection
 
 ORIGINAL = ("original_transaction_id", "reversed_transaction_id", "refunded_transaction_id")
 REFUND_OF = re.compile(r"Refund of ([A-Za-z0-9_-]{1,80})")
-# Reversals of our own payouts: money that comes back.
+# Reversals of our own payouts: money that comes back. So is any other reversal line that adds money.
 PAYOUT_REVERSALS = {"api_payout_reversal", "bulk_payment_reversal", "b2b_payment_reversal"}
 LOOKUPS_S = 30.0  # for all queries about sessions of one page
 log = logging.getLogger("gateway.momo.wave_list")
@@ -31,7 +31,7 @@ SessionLookup = Callable[[str], object]  # the transaction id of a checkout sess
 
 
 def read_page(payload: dict[str, Any], transaction_of: SessionLookup) -> MovementPage:
-    """Returns the receipts and reversals of a page, and the names of lines that cannot be read.
+    """Returns the movements of a page, and the names of lines that cannot be read.
 
     These include a line for which `transaction_of` gets no answer. Raises Malformed when the page itself
     cannot be read.
@@ -56,7 +56,7 @@ def read_page(payload: dict[str, Any], transaction_of: SessionLookup) -> Movemen
         except Exception as error:  # of any kind: it holds no other line back
             log.error("a line of wave's list cannot be read: %s", type(error).__name__)
             unreadable.append(_line_name(item))
-    return MovementPage(tuple(filter(None, movements)), after or None, more, tuple(unreadable))
+    return MovementPage(tuple(movements), after or None, more, tuple(unreadable))
 
 
 def _with_patience(transaction_of: SessionLookup) -> SessionLookup:
@@ -79,16 +79,14 @@ def payer_of(number: object) -> str | None:
         return None
 
 
-def _movement(item: object, transaction_of: SessionLookup) -> Movement | None:
-    """The movement of a line. None for money that left and reverses no receipt (a payout, a bank sweep)."""
+def _movement(item: object, transaction_of: SessionLookup) -> Movement:
+    """The movement of a line: a receipt, the reversal of one, or other money that left or came back."""
     if not isinstance(item, dict) or not isinstance(item.get("is_reversal"), bool | None):
         raise Malformed("wave list: a line is not understood")
     amount, fee, left = _gross(item)
     reversal = bool(item.get("is_reversal"))
-    if (left and not reversal) or (not left and item.get("transaction_type") in PAYOUT_REVERSALS):
-        return None
-    if reversal and not left:
-        raise Malformed("wave list: a reversal that brings money, of a type we do not know")
+    if left != reversal or (not left and item.get("transaction_type") in PAYOUT_REVERSALS):
+        return _outflow(item, amount, fee or 0, OutflowDirection.OUT if left else OutflowDirection.BACK)
     reference = item.get("client_reference")
     return Movement(
         transaction=http_client.name(item.get("transaction_id"), "transaction_id"),
@@ -98,6 +96,20 @@ def _movement(item: object, transaction_of: SessionLookup) -> Movement | None:
         reference=reference[:255] if isinstance(reference, str) and reference else None,
         reverses=_original(item, transaction_of) if reversal else None,
         fee=fee,
+    )
+
+
+def _outflow(item: dict[str, Any], amount: Money, fee: int, flow: OutflowDirection) -> Movement:
+    """Money that left and reverses no receipt (a payout, a bank sweep), or that came back from there."""
+    change = amount.units - fee
+    charged = fee if fee < change else 0
+    return Movement(
+        transaction=http_client.name(item.get("transaction_id"), "transaction_id"),
+        amount=Money(change - charged, amount.currency),
+        at=http_client.moment(item.get("timestamp")),
+        fee=charged,
+        flow=flow,
+        kind=http_client.word(item.get("transaction_type")),
     )
 
 
@@ -112,13 +124,16 @@ def _original(item: dict[str, Any], transaction_of: SessionLookup) -> str:
     return http_client.name(original or item.get("transaction_id"), "original transaction")
 
 
-def _gross(item: dict[str, Any]) -> tuple[Money, int, bool]:
-    """(gross amount, fee, whether the money left the wallet) of a line, in positive units."""
+def _gross(item: dict[str, Any]) -> tuple[Money, int | None, bool]:
+    """(gross amount, fee, whether the money left the wallet) of a line, in positive units.
+
+    The fee is None where the line names none.
+    """
     net, fee = money.parse_signed(item.get("amount"), item.get("currency")), item.get("fee")
     if not net.units:
         raise Malformed("wave list: a line without an amount")
-    fee_units = 0 if fee in (None, "") else abs(money.parse_signed(fee, net.currency).units)
-    return Money(abs(net.units) + fee_units, net.currency), fee_units, net.units < 0
+    units = None if fee in (None, "") else abs(money.parse_signed(fee, net.currency).units)
+    return Money(abs(net.units) + (units or 0), net.currency), units, net.units < 0
 
 
 def _line_name(item: object) -> str:

@@ -3,6 +3,7 @@
 `operators` defines what an operator may answer, `payments` stores requests, `receipts` stores receipts.
 `settlement` attributes a receipt, `allocation` puts it on bills, `reversals` takes it back. `suspense`,
 `suspense_candidates` and `manual_attribution` handle receipts without a known household, `refunds` pays back,
-`ledger` holds the postings. `promises` holds promises to pay. `list_cursor` holds how far each transaction
-list was read.
+`refund_reversals` says what a reversal does to a refund. `outflows` records money that left a wallet,
+`payouts` finds the refund that it pays. `ledger` holds the postings. `promises` holds promises to pay.
+`list_cursor` holds how far each transaction list was read.
 """

@@ -24,7 +24,7 @@ from mutuelle.payments import ledger, receipts
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.receipts import Allocation, PartKind, Reason, Receipt, ReceiptPart
 
-WITHDRAWAL_ORDER = (PartKind.REFUNDED, PartKind.SUSPENSE, PartKind.CREDIT, PartKind.BILL)
+WITHDRAWAL_ORDER = (PartKind.SUSPENSE, PartKind.CREDIT, PartKind.BILL)
 
 
 @dataclass
@@ -122,11 +122,11 @@ def withdraw(
     parts: Sequence[ReceiptPart],
     units: int,
     to: str,
-    kinds: Sequence[PartKind] = WITHDRAWAL_ORDER[1:],
+    kinds: Sequence[PartKind] = WITHDRAWAL_ORDER,
 ) -> Withdrawal:
     """Withdraws up to `units` from parts of these kinds, bills last, to the ledger address `to`.
 
-    Refunded money has left already: it only gets a negative part, no posting.
+    Money of refunds is never among them: it belongs to a decided refund (`refund_reversals`).
     """
     withdrawal, order = Withdrawal(), {kind: place for place, kind in enumerate(WITHDRAWAL_ORDER)}
     sources = [part for part in parts if part.kind in kinds and part.amount > 0]
@@ -144,8 +144,6 @@ def withdraw(
 
 
 def _contra_moves(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -> list[Move]:
-    if part.kind == PartKind.REFUNDED:
-        return []
     if part.household is None:
         return [Move(ledger.suspense_of(receipt.account_id), to, amount)]
     source = ledger.household_of(part.household[1])

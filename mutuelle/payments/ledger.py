@@ -7,6 +7,8 @@ The functions below make the addresses; never write one by hand:
 * `suspense:<account>`: money that could not be attributed
 * `fund:<mutuelle>`: contributions
 * `fees:<account>`: what the operator keeps
+* `refunds:<account>`: refunds that are approved and not yet paid out
+* `outflow:<account>`: minus what left a wallet and neither a reversal nor a refund explains
 * `receivable:<payer>:<mutuelle>`: minus what a payer owes on the claims sent to it; for each sponsor
   `receivable:sponsor:<sponsor>:<mutuelle>`
 * `bank:<mutuelle>`: the world beyond the mutuelle's bank
@@ -75,6 +77,14 @@ def fund_of(tenant_id: UUID) -> str:
 
 def fees_of(account_id: UUID) -> str:
     return f"fees:{account_id}"
+
+
+def refunds_of(account_id: UUID) -> str:
+    return f"refunds:{account_id}"
+
+
+def outflow_of(account_id: UUID) -> str:
+    return f"outflow:{account_id}"
 
 
 def receivable_of(tenant_id: UUID, payer: str, sponsor_id: UUID | None = None) -> str:

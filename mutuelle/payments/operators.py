@@ -24,14 +24,23 @@ class Status(StrEnum):
     REVERSED = "reversed"
 
 
+class OutflowDirection(StrEnum):
+    """The direction of money that is neither a receipt nor the reversal of one."""
+
+    OUT = "out"  # it left the wallet: a payout, a sweep to the bank
+    BACK = "back"  # such money came back
+
+
 @dataclass(frozen=True)
 class Movement:
     """Money that the operator proves it moved on our account. `amount` is gross, positive in both directions.
 
     `transaction` identifies the receipt; a reversal names the transaction that it takes back in `reverses`.
     `reference` is the reference that the operator states: ours when the money answers our request, None if
-    there is none. `payer` is E.164 or None (masked). `dated` is False when the operator states no time: `at`
-    is then the moment of our query, the latest one possible.
+    there is none. `payer` is E.164 or None (masked). `fee` is what the operator keeps of a receipt, gives
+    back with a reversal, or charges for an outflow; None where it does not say. `dated` is False when the
+    operator states no time: `at` is then the moment of our query, the latest one possible. `flow` is None for
+    receipts and reversals; for other money `kind` is the operator's word for it.
     """
 
     transaction: str
@@ -40,8 +49,10 @@ class Movement:
     payer: str | None = None
     reference: str | None = None
     reverses: str | None = None
-    fee: int = 0
+    fee: int | None = None
     dated: bool = True
+    flow: OutflowDirection | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True)

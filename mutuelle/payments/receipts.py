@@ -79,7 +79,12 @@ class Receipt(Row):
 
 
 class Reversal(Row):
-    """The operator took (part of) a receipt back, under a transaction of its own."""
+    """The operator took (part of) a receipt back.
+
+    `fee` is the operator's fee that came back with it, `excess` the units beyond what was still there.
+    `own_id`: the operator reports it under the receipt's own transaction, where amount and moment tell
+    several lines apart; else the transaction does.
+    """
 
     __tablename__ = "reversals"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -88,6 +93,9 @@ class Reversal(Row):
     account_id: Mapped[UUID]
     transaction: Mapped[str]
     amount: Mapped[int]
+    fee: Mapped[int] = mapped_column(default=0)
+    excess: Mapped[int] = mapped_column(default=0)
+    own_id: Mapped[bool] = mapped_column(default=False)
     moved_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
 
@@ -142,7 +150,7 @@ def record(
         "transaction": movement.transaction,
         "amount": movement.amount.units,
         "currency": movement.amount.currency,
-        "fee": movement.fee,
+        "fee": movement.fee or 0,
         "payer_index": crypto.blind_index(movement.payer) if movement.payer else None,
         "payer_cipher": crypto.seal_phone(movement.payer) if movement.payer else None,
         "reference": movement.reference,
@@ -258,19 +266,3 @@ def reversed_units(session: Session, receipt: Receipt) -> int:
     """Returns how many units of `receipt` the operator has taken back."""
     of_receipt = (Reversal.tenant_id == receipt.tenant_id, Reversal.receipt_id == receipt.id)
     return session.scalar(select(func.coalesce(func.sum(Reversal.amount), 0)).where(*of_receipt)) or 0
-
-
-def record_reversal(session: Session, receipt: Receipt, movement: Movement) -> bool:
-    """Records that the operator took `movement` of `receipt` back. Returns False for a repeat."""
-    row = {
-        "tenant_id": receipt.tenant_id,
-        "id": clock.new_id(),
-        "receipt_id": receipt.id,
-        "account_id": receipt.account_id,
-        "transaction": movement.transaction,
-        "amount": movement.amount.units,
-        "moved_at": movement.at,
-        "recorded_at": clock.now(),
-    }
-    once = insert(Reversal).values(row).on_conflict_do_nothing(index_elements=["account_id", "transaction"])
-    return session.scalar(once.returning(Reversal.id)) is not None

@@ -1,15 +1,18 @@
 """Records refunds: one manager asks, another one approves, and one pays the money out at the operator.
 
-At the approval the receipt's units move to `refunded` and leave the books, rights are recomputed and the
-household gets an SMS. The gateway pays nothing itself: it records who asked, approved and paid, and the
-operator's transaction.
+At the approval the receipt's units move to `refunded`, rights are recomputed and the household gets an SMS.
+The gateway pays nothing itself: it records who asked, approved and paid, and the operator's transaction. The
+note of a payout takes the money out of the wallet's books. Until the operator's list shows a line of that
+transaction and amount, the refund counts as paid but not seen.
+
+Locks: the transaction of the operator, then the receipt, then the refund.
 """
 
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock
@@ -17,10 +20,14 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messaging.messages import MessageKind
+from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
-from mutuelle.payments import allocation, ledger, receipts
-from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptPart
+from mutuelle.payments import allocation, ledger, outflows, receipts
+from mutuelle.payments.ledger import Move
+from mutuelle.payments.operators import OutflowDirection
+from mutuelle.payments.outflows import Outflow
+from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptPart, Reversal
 
 REASONS = ("not-ours", "twice", "too-much", "asked", "other")
 
@@ -32,16 +39,22 @@ class RefundStatus(StrEnum):
     APPROVED = "approved"
     PAID = "paid"
     REFUSED = "refused"
+    ENDED = "ended"  # the operator itself gave the money back, before it was paid out
 
 
 class Refund(Row):
-    """A request to pay (part of) a receipt back. `seen` is the receipt's version when it was made."""
+    """A request to pay (part of) a receipt back. `seen` is the receipt's version when it was made.
+
+    `taken_back` units of it the operator gave back itself. `seen_at` is when a line of the operator proved
+    the payout, `outflow_id` names that line if it is no reversal.
+    """
 
     __tablename__ = "refunds"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     receipt_id: Mapped[UUID]
     amount: Mapped[int]
+    taken_back: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str]
     reason: Mapped[str]
     seen: Mapped[int]
@@ -53,6 +66,19 @@ class Refund(Row):
     transaction: Mapped[str | None]
     paid_by: Mapped[UUID | None]
     paid_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    outflow_id: Mapped[UUID | None]
+
+    @property
+    def due(self) -> int:
+        """The units to pay out, or paid out: without what the operator gave back itself."""
+        return self.amount - self.taken_back
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it was noted as paid out, and no line of the operator proves that."""
+        return self.status == RefundStatus.PAID and self.seen_at is None
 
 
 def open_of(session: Session, receipt: Receipt) -> Refund | None:
@@ -67,20 +93,25 @@ def of_receipt(session: Session, receipt: Receipt) -> list[Refund]:
     return list(session.scalars(select(Refund).where(*of_receipt).order_by(Refund.asked_at)))
 
 
-def of_tenant(session: Session, tenant_id: UUID, limit: int = 60) -> list[tuple[Refund, Receipt]]:
-    """Returns refunds with their receipts: awaiting approval, awaiting payout, closed; each newest first."""
+_OPEN_FIRST = case(
+    (Refund.status == RefundStatus.ASKED, 0),
+    (Refund.status == RefundStatus.APPROVED, 1),
+    (Refund.status == RefundStatus.PAID, case((Refund.seen_at.is_(None), 2), else_=3)),
+    else_=3,
+)
+
+
+def of_tenant(
+    session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 60
+) -> list[tuple[Refund, Receipt]]:
+    """Returns refunds with their receipts, those that need a person first, each group newest first.
+
+    The groups are: awaiting approval, awaiting payout, paid and not seen at the operator, closed.
+    """
     joined = (Receipt.tenant_id == Refund.tenant_id) & (Receipt.id == Refund.receipt_id)
     query = select(Refund, Receipt).join(Receipt, joined).where(Refund.tenant_id == tenant_id)
-    order = {
-        RefundStatus.ASKED: 0,
-        RefundStatus.APPROVED: 1,
-        RefundStatus.PAID: 2,
-        RefundStatus.REFUSED: 2,
-    }
-    rows = session.execute(query.order_by(Refund.asked_at.desc()).limit(limit)).all()
-    return sorted(
-        ((row.Refund, row.Receipt) for row in rows), key=lambda pair: order[RefundStatus(pair[0].status)]
-    )
+    query = query.order_by(_OPEN_FIRST, Refund.asked_at.desc(), Refund.id)
+    return [(row.Refund, row.Receipt) for row in session.execute(query.offset(skip).limit(limit))]
 
 
 def refundable_units(session: Session, receipt: Receipt) -> int:
@@ -123,14 +154,14 @@ def ask(
 
 
 def approve(session: Session, manager: Manager, row: Refund) -> None:
-    """A second manager approves: the money leaves the books and the household gets an SMS.
+    """A second manager approves: the money leaves the household, which gets an SMS, and waits to be paid out.
 
     Refused: "refund.four-eyes" for the manager who asked, "refund.decided" when it was decided before,
     "match.changed" when the receipt's money moved since the request.
     """
-    row = _lock(session, row)
     receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
     version = allocation.lock(session, receipt)
+    row = lock(session, row)
     if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
     if row.asked_by == manager.id:
@@ -138,7 +169,7 @@ def approve(session: Session, manager: Manager, row: Refund) -> None:
     if version != row.seen:
         raise Refused("match.changed")
     parts = receipts.parts_of(session, receipt)
-    withdrawal = allocation.withdraw(receipt, parts, row.amount, ledger.outside_of(receipt.account_id))
+    withdrawal = allocation.withdraw(receipt, parts, row.amount, ledger.refunds_of(receipt.account_id))
     day = tenants.today(session, row.tenant_id)
     part = ReceiptPart(PartKind.REFUNDED, withdrawal.units)
     receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.REFUNDED)
@@ -158,7 +189,7 @@ def refuse(session: Session, manager: Manager, row: Refund) -> None:
 
     Refused("refund.decided") when it was decided before.
     """
-    row = _lock(session, row)
+    row = lock(session, row)
     if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
     row.status, row.decided_by, row.decided_at = RefundStatus.REFUSED, manager.id, clock.now()
@@ -168,25 +199,120 @@ def refuse(session: Session, manager: Manager, row: Refund) -> None:
 def mark_paid(session: Session, manager: Manager, row: Refund, transaction: str) -> None:
     """Records that a manager paid it out at the operator, under this transaction of the operator.
 
-    Refused: "refund.not-approved", "refund.transaction" when `transaction` cannot be one.
+    Refused: "refund.not-approved", "refund.ended" when the operator itself gave the money back,
+    "refund.transaction" when `transaction` cannot be one, "refund.received" when it brought money in, and
+    "refund.used" when it is booked as something else already.
     """
-    row = _lock(session, row)
+    _check_form(transaction)
+    row, account_id = _lock_payout(session, row, transaction)
+    if row.status == RefundStatus.ENDED:
+        raise Refused("refund.ended")
     if row.status != RefundStatus.APPROVED:
         raise Refused("refund.not-approved")
-    if not 3 <= len(transaction) <= 80 or not transaction.isprintable() or transaction.startswith("+"):
-        raise Refused("refund.transaction")
+    _check_unused(session, row, account_id, transaction)
     row.status, row.transaction = RefundStatus.PAID, transaction
     row.paid_by, row.paid_at = manager.id, clock.now()
+    session.flush()
+    move = Move(ledger.refunds_of(account_id), ledger.outside_of(account_id), _money(row))
+    ledger.post(session, row.tenant_id, f"refund-paid:{row.id}", clock.now(), [move])
+    _match_recorded(session, row, account_id)
     _record(session, manager, "refund-paid", row)
 
 
-def _lock(session: Session, row: Refund) -> Refund:
+def correct_transaction(session: Session, manager: Manager, row: Refund, transaction: str) -> None:
+    """Replaces the noted transaction of a payout that no line of the operator proves.
+
+    Refused: "refund.seen" when the payout was seen or never noted, and as in `mark_paid`.
+    """
+    _check_form(transaction)
+    row, account_id = _lock_payout(session, row, transaction)
+    if not row.unseen:
+        raise Refused("refund.seen")
+    if transaction == row.transaction:
+        return
+    _check_unused(session, row, account_id, transaction)
+    if row.outflow_id is not None:
+        outflow = session.get_one(Outflow, (row.tenant_id, row.outflow_id))
+        _post_match(session, row, outflow, undo=True)
+        outflows.open_case(session, outflow, outflows.UNEXPLAINED)
+    row.transaction, row.outflow_id = transaction, None
+    session.flush()
+    _match_recorded(session, row, account_id)
+    _record(session, manager, "refund-corrected", row)
+
+
+def match(session: Session, row: Refund, outflow: Outflow) -> None:
+    """Ties a noted payout to the operator's line. Where the amounts differ it stays not seen, with a case."""
+    if outflow.currency != row.currency:
+        outflows.open_case(session, outflow, "money left in another currency than the refund's")
+        return
+    row.outflow_id = outflow.id
+    _post_match(session, row, outflow)
+    transaction = audit.about(Subject.TRANSACTION, outflow.transaction)
+    audit.close_case(session, row.tenant_id, FlagKind.OUTFLOW, transaction)
+    if outflow.amount == row.due:
+        row.seen_at = clock.now()
+    else:
+        reason = "the operator paid out another amount than the refund's"
+        subject = audit.about(Subject.RECEIPT, row.receipt_id)
+        audit.open_case(session, row.tenant_id, FlagKind.REFUND, subject, reason)
+    session.flush()
+
+
+def _post_match(session: Session, row: Refund, outflow: Outflow, *, undo: bool = False) -> None:
+    """Takes the note's own posting back, because the line books the same money; or undoes that."""
+    account_id = outflow.account_id
+    moves = [Move(ledger.outside_of(account_id), ledger.outflow_of(account_id), _money(row))]
+    moves = ledger.reverse(moves) if undo else moves
+    ledger.post(session, row.tenant_id, f"refund-seen:{row.id}:{clock.new_id()}", clock.now(), moves)
+
+
+def _match_recorded(session: Session, row: Refund, account_id: UUID) -> None:
+    """Matches the payout with its line if the list showed that before the note."""
+    if (outflow := outflows.find(session, account_id, row.transaction or "")) is not None:
+        match(session, row, outflow)
+
+
+def _check_form(transaction: str) -> None:
+    if not 3 <= len(transaction) <= 80 or not transaction.isprintable() or transaction.startswith("+"):
+        raise Refused("refund.transaction")
+
+
+def _check_unused(session: Session, row: Refund, account_id: UUID, transaction: str) -> None:
+    """Refuses a transaction of this account that is booked as something else than this payout."""
+    of_account = {"account_id": account_id, "transaction": transaction}
+    of_tenant = {"tenant_id": row.tenant_id, "transaction": transaction}
+    if session.scalar(select(Receipt.id).filter_by(**of_account)) is not None:
+        raise Refused("refund.received")
+    uses = (
+        session.scalar(select(Reversal.id).filter_by(**of_account).limit(1)),
+        session.scalar(select(Refund.id).filter_by(**of_tenant).limit(1)),
+        outflows.find(session, account_id, transaction, OutflowDirection.BACK),
+    )
+    if any(use is not None for use in uses):
+        raise Refused("refund.used")
+
+
+def _lock_payout(session: Session, row: Refund, transaction: str) -> tuple[Refund, UUID]:
+    """Locks the transaction, the receipt and the refund. Returns the refund as it is now, and its account."""
+    receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
+    outflows.lock(session, receipt.tenant_id, transaction)
+    receipts.lock(session, receipt)
+    return lock(session, row), receipt.account_id
+
+
+def lock(session: Session, row: Refund) -> Refund:
+    """Locks a refund, whose receipt the caller has locked. Returns it as it is now."""
     query = select(Refund).where(Refund.tenant_id == row.tenant_id, Refund.id == row.id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
+def _money(row: Refund) -> Money:
+    return Money(row.due, row.currency)
+
+
 def _record(session: Session, manager: Manager, action: str, row: Refund) -> None:
-    facts = {"refund": str(row.id), "amount": row.amount, "reason": row.reason}
+    facts = {"refund": str(row.id), "amount": row.due, "reason": row.reason}
     audit.record(
         session, row.tenant_id, manager.actor, action, audit.about(Subject.RECEIPT, row.receipt_id), **facts
     )

@@ -21,11 +21,11 @@ from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.payments import allocation, ledger, payments, receipts
+from mutuelle.payments import allocation, ledger, outflows, payments, receipts, reversals
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
-from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptDoor, ReceiptPart, Reversal
+from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptDoor, ReceiptPart
 
 UNREAD_PROOF = "the operator proves the money, but its answer cannot be read whole"
 
@@ -110,36 +110,47 @@ def credit_unknown(
 
 def recorded_lines(
     session: Session, account: OperatorAccount, movements: Sequence[Movement]
-) -> set[tuple[str, bool]]:
-    """Returns the lines of a list, as (transaction, is reversal), that bring nothing new.
+) -> set[Movement]:
+    """Returns the lines of a list that bring nothing new.
 
-    These are recorded, and the request that they answer is settled. A reversal may stand under the
-    transaction of the payment that it takes back.
+    These are recorded as they say, and the request that they answer is settled.
     """
     transactions = [movement.transaction for movement in movements]
     of_account = (Receipt.account_id == account.id, Receipt.transaction.in_(transactions))
     rows = {receipt.transaction: receipt for receipt in session.scalars(select(Receipt).where(*of_account))}
-    reversals = select(Reversal.transaction).where(
-        Reversal.account_id == account.id, Reversal.transaction.in_(transactions)
-    )
-    reversed_transactions = set(session.scalars(reversals))
     refs = [ref for movement in movements if (ref := references.read_exact(movement.reference))]
     unsettled = payments.unsettled_refs(session, refs)
-    return {
-        (movement.transaction, movement.reverses is not None)
+    gone = _recorded_departures(session, account, movements)
+    return gone | {
+        movement
         for movement in movements
-        if (
-            movement.transaction in reversed_transactions
-            if movement.reverses
-            else _is_recorded(rows.get(movement.transaction), movement, unsettled)
-        )
+        if _is_receipt(movement) and _is_recorded(rows.get(movement.transaction), movement, unsettled)
     }
+
+
+def _is_receipt(movement: Movement) -> bool:
+    return movement.reverses is None and movement.flow is None
+
+
+def _recorded_departures(
+    session: Session, account: OperatorAccount, movements: Sequence[Movement]
+) -> set[Movement]:
+    """Returns the reversals and outflows of a list that are booked as they say."""
+    recorded = set()
+    for movement in movements:
+        if movement.flow is not None:
+            outflow = outflows.find(session, account.id, movement.transaction, movement.flow)
+            if outflow is not None and not outflows.contradicts(outflow, movement):
+                recorded.add(movement)
+        elif movement.reverses is not None and reversals.is_booked(session, account, movement):
+            recorded.add(movement)
+    return recorded
 
 
 def _is_recorded(receipt: Receipt | None, movement: Movement, unsettled: set[str]) -> bool:
     if receipt is None or movement.reference in unsettled:
         return False
-    return movement.fee in (0, receipt.fee) and not receipts.differences(receipt, movement)
+    return movement.fee in (None, receipt.fee) and not receipts.differences(receipt, movement)
 
 
 def credit(
@@ -255,16 +266,27 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool)
 
 
 def _record_fee(session: Session, receipt: Receipt, movement: Movement) -> None:
-    """Books the operator's fee once it is known: only the transaction list has it, often later."""
-    if not movement.fee or receipt.fee or movement.amount != Money(receipt.amount, receipt.currency):
+    """Books the operator's fee once it is known: only the transaction list has it, often later.
+
+    A fee that the operator corrects is booked as corrected, with a case for staff.
+    """
+    if movement.fee in (None, receipt.fee) or movement.amount != Money(receipt.amount, receipt.currency):
         return
     # Another transaction may read the same list at this moment.
     session.refresh(receipt, with_for_update={"key_share": True})
-    if not receipt.fee:
-        receipt.fee = movement.fee
-        ledger.post(
-            session, receipt.tenant_id, f"fee:{receipt.id}", movement.at, [_fee_move(receipt, movement)]
+    booked, fee = receipt.fee, movement.fee or 0
+    change = Money(abs(fee - booked), receipt.currency)
+    moves = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), change)]
+    moves = moves if fee > booked else ledger.reverse(moves)
+    ledger.post(session, receipt.tenant_id, f"fee:{receipt.id}:{clock.new_id()}", movement.at, moves)
+    receipt.fee = fee
+    if booked and fee != booked:
+        subject = audit.about(Subject.RECEIPT, receipt.id)
+        audit.record(
+            session, receipt.tenant_id, "operator", "fee-corrected", subject, amount=fee, before=booked
         )
+        reason = "the operator now tells another fee for the same transaction"
+        audit.open_case(session, receipt.tenant_id, FlagKind.FEE, subject, reason)
 
 
 def _post_receipt(session: Session, receipt: Receipt, movement: Movement, target: str) -> None:
@@ -277,7 +299,7 @@ def _post_receipt(session: Session, receipt: Receipt, movement: Movement, target
 
 
 def _fee_move(receipt: Receipt, movement: Movement) -> Move:
-    fee = Money(movement.fee, movement.amount.currency)
+    fee = Money(movement.fee or 0, movement.amount.currency)
     return Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)
 
 

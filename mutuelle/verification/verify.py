@@ -6,7 +6,7 @@ money · I7 and I8 the database still hides rows and refuses changes · I10 no p
 text · I11 shares add up to the price · I12 every franc of a subsidy claim has its household, member, rule and
 evidence, and every verified category its proof · I13 no day that was told as covered is taken back · and a
 promise to pay has an end. With a list of the true movements of money: no receipt is lost, doubled or
-invented.
+invented. `balances` compares wallets with operators (I15).
 """
 
 from collections import defaultdict
@@ -89,6 +89,13 @@ def _totals(session: Session) -> dict[str, Any]:
     for currency, kind, units in session.execute(text(allocated)):
         money[currency][kind] = int(units)
     totals["money"] = dict(money)
+    refunds = (
+        "SELECT count(*) FILTER (WHERE status = 'approved') AS to_pay,"
+        " count(*) FILTER (WHERE status = 'paid' AND seen_at IS NULL) AS not_seen FROM refunds"
+    )
+    counts = dict(session.execute(text(refunds)).mappings().one())
+    if any(counts.values()):  # else nothing of them waits
+        totals["refunds"] = counts
     totals["flags_open"] = session.scalar(text("SELECT count(*) FROM flags WHERE closed_at IS NULL"))
     return totals
 
@@ -105,11 +112,16 @@ WITH book AS (
 ), due AS (
     SELECT 'outside:' || account_id AS address, currency, fee - amount AS units FROM receipts
     UNION ALL SELECT 'fees:' || account_id, currency, -fee FROM receipts
-    UNION ALL SELECT 'outside:' || v.account_id, r.currency, v.amount
+    UNION ALL SELECT unnest(ARRAY['outside:' || v.account_id, 'fees:' || v.account_id,
+            'outflow:' || v.account_id]), r.currency, unnest(ARRAY[v.amount - v.fee, v.fee, -v.excess])
         FROM reversals v JOIN receipts r ON r.tenant_id = v.tenant_id AND r.id = v.receipt_id
-    UNION ALL SELECT 'outside:' || r.account_id, r.currency, a.amount
-        FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
-        WHERE a.kind = 'refunded'
+    UNION ALL SELECT unnest(ARRAY['outside:' || account_id, 'fees:' || account_id, 'outflow:' || account_id]),
+            currency, unnest(ARRAY[amount + fee, -fee, -amount]) * CASE flow WHEN 'out' THEN 1 ELSE -1 END
+        FROM outflows
+    UNION ALL SELECT CASE WHEN f.status = 'approved' THEN 'refunds:' WHEN f.outflow_id IS NULL THEN 'outside:'
+            ELSE 'outflow:' END || r.account_id, f.currency, f.amount - f.taken_back
+        FROM refunds f JOIN receipts r ON r.tenant_id = f.tenant_id AND r.id = f.receipt_id
+        WHERE f.status IN ('approved', 'paid')
     UNION ALL SELECT CASE a.kind WHEN 'suspense' THEN 'suspense:' || r.account_id
             WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END,
             r.currency, a.amount
@@ -145,9 +157,15 @@ BOOKS = {
         HAVING sum(amount) < 0""",
     "I1 receipt {}: what was taken back is not what its reversals say": """
         SELECT r.id FROM receipts r
-        WHERE (SELECT coalesce(sum(v.amount), 0) FROM reversals v WHERE v.receipt_id = r.id)
+        WHERE (SELECT coalesce(sum(v.amount - v.excess), 0) FROM reversals v WHERE v.receipt_id = r.id)
         <> (SELECT coalesce(sum(a.amount), 0) FROM allocations a
             WHERE a.receipt_id = r.id AND a.kind = 'reversed')""",
+    "I1 receipt {}: what is refunded is not what its refunds say": """
+        SELECT r.id FROM receipts r
+        WHERE (SELECT coalesce(sum(f.amount - f.taken_back), 0) FROM refunds f
+            WHERE f.receipt_id = r.id AND f.status IN ('approved', 'paid'))
+        <> (SELECT coalesce(sum(a.amount), 0) FROM allocations a
+            WHERE a.receipt_id = r.id AND a.kind = 'refunded')""",
     "I1 balance {}: the ledger does not say what the receipts say": BALANCES,
     "I2 transaction {}: has several receipts": """
         SELECT transaction FROM receipts GROUP BY account_id, transaction HAVING count(*) > 1""",
@@ -236,6 +254,7 @@ APPEND_ONLY = (
     "bill_lines",
     "adjustments",
     "ussd_effects",
+    "outflows",
 )
 CLAIM_TABLES = ("claim_lines", "claim_left_out", "claim_answers", "claim_payments")  # append-only, too
 GUARDS = {

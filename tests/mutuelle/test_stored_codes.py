@@ -22,7 +22,7 @@ from mutuelle.organisation import sponsors
 from mutuelle.organisation.tenants import TenantKind
 from mutuelle.outbox import TaskKind, TaskState
 from mutuelle.payments import refunds
-from mutuelle.payments.operators import Status
+from mutuelle.payments.operators import OutflowDirection, Status
 from mutuelle.payments.promises import PromiseState
 from mutuelle.payments.receipts import PartKind, ReceiptDoor
 from mutuelle.payments.refunds import RefundStatus
@@ -50,6 +50,7 @@ STORED: dict[tuple[str, str], Collection[str]] = {
     ("notices", "state"): NoticeState,
     ("outbox", "kind"): TaskKind,
     ("outbox", "state"): TaskState,
+    ("outflows", "flow"): OutflowDirection,
     ("payments", "status"): Status,
     ("promises", "state"): PromiseState,
     ("receipts", "door"): ReceiptDoor,

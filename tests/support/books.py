@@ -18,8 +18,8 @@ from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.organisation.sponsors import SponsorTerms
-from mutuelle.payments import list_cursor, payments, promises, reversals, settlement
-from mutuelle.payments.operators import Movement, PaymentStatus, Status
+from mutuelle.payments import list_cursor, outflows, payments, promises, reversals, settlement
+from mutuelle.payments.operators import Movement, OutflowDirection, PaymentStatus, Status
 from tests.support.people import AWA, BAKARY, World
 from tests.support.templates import Database
 
@@ -28,7 +28,7 @@ JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` 
 
 @dataclass(frozen=True)
 class Books:
-    """Keys of Awa's rows. Receipts: T1 and T5 pay her bills, T2 is in suspense, T4 reverses T3."""
+    """Keys of Awa's rows. T1 and T5 pay her bills, T2 is in suspense, T4 reverses T3, T6 left the wallet."""
 
     world: World
     household: enrolment.Enrolment
@@ -91,6 +91,7 @@ def fill(world: World) -> Books:
         reversals.apply(session, account, paid(20_000, "T4", reverses="T3"))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
+        outflows.record(session, account, paid(100, "T6"), OutflowDirection.OUT)
         inbox.keep(session, Origin(tenant_id, account.id, Door.MOMO, "wave"), body=f"from {AWA}".encode())
     add_proposal_and_ticket(world, household.id)
     add_class_and_sponsor(world, household.id)

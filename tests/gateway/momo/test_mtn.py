@@ -141,7 +141,7 @@ def test_proven_money_names_its_transaction_and_payer(mtn, stranger):
     before = clock.now()
     movement = status_of(mtn, stranger, recorded("successful")).movement
     assert (movement.transaction, movement.amount, movement.payer) == ("23503452", SUM, AWA)
-    assert (movement.reference, movement.reverses, movement.fee) == (str(REF), None, 0)
+    assert (movement.reference, movement.reverses, movement.fee) == (str(REF), None, None)
     assert timedelta(0) <= movement.at - before < timedelta(seconds=60)
 
 

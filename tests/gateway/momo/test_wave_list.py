@@ -1,4 +1,4 @@
-"""Wave's transaction list: receipts and reversals; each line is read or named."""
+"""Wave's transaction list: receipts, reversals and other money; each line is read or named."""
 
 import json
 import re
@@ -8,13 +8,14 @@ import pytest
 from mutuelle import clock
 from mutuelle.errors import Malformed, Unavailable
 from mutuelle.money import Money
+from mutuelle.payments.operators import OutflowDirection
 from tests.gateway.momo.wave_world import AWA, DAY, LIST, REF, SHOW, SUM, recorded
 
 
-def test_the_recorded_list_gives_receipts_and_reversals_only(wave, stranger):
+def test_the_recorded_list_gives_every_movement_of_the_wallet(wave, stranger):
     stranger.answers[LIST] = (200, recorded("transactions"))
     page = wave.list_movements(DAY, None)
-    paid, unasked, taken_back = page.movements
+    paid, unasked, payout, payout_back, sweep, taken_back = page.movements
     assert (paid.transaction, paid.amount, paid.fee, paid.payer) == ("TCN4Y4ZC3FM", SUM, 50, AWA)
     assert (paid.reference, paid.reverses) == (str(REF), None)
     assert (unasked.amount, unasked.payer, unasked.reference, unasked.fee) == (
@@ -28,6 +29,15 @@ def test_the_recorded_list_gives_receipts_and_reversals_only(wave, stranger):
         "TCN4Y4ZC3FM",
         SUM,
     )
+    assert (taken_back.fee, taken_back.flow) == (50, None)
+    assert [
+        (line.transaction, line.flow, line.amount.units, line.fee, line.kind)
+        for line in (payout, payout_back, sweep)
+    ] == [
+        ("pt-17q8vpgy8100a", OutflowDirection.OUT, 9_900, 100, "api_payout"),
+        ("pt-17q8vpgy8100b", OutflowDirection.BACK, 9_900, 100, "api_payout_reversal"),
+        ("T_SWEEP000001", OutflowDirection.OUT, 50_000, 0, "merchant_sweep"),
+    ]
     assert (page.cursor, page.more) == ("bmV4dA==", True)
     assert stranger.requests_to(*LIST)[0].query == {"date": "2026-11-21"}
 
@@ -139,6 +149,32 @@ def test_amount_and_fee_are_read_exactly_in_every_form(wave, stranger, amount, f
     page = wave.list_movements(DAY, None)
     (movement,) = page.movements
     assert (movement.amount, movement.fee, page.unreadable) == (Money(gross, "XOF"), fee_units, ())
+
+
+@pytest.mark.parametrize(
+    ("amount", "fee", "expected"),
+    [
+        ("-5050", "50", (5_000, 50)),
+        ("-5000", None, (5_000, 0)),
+        ("-50", "50", (50, 0)),
+        ("-50", "60", (50, 0)),
+    ],
+)
+def test_an_outflow_and_its_fee_are_the_change_of_the_balance(wave, stranger, amount, fee, expected):
+    (movement,) = one_line(wave, stranger, amount=amount, fee=fee, is_reversal=False)
+    assert (movement.amount.units, movement.fee) == expected
+    assert sum(expected) == -int(amount)
+
+
+def test_a_reversal_line_that_adds_money_takes_no_receipt_back(wave, stranger):
+    (movement,) = one_line(wave, stranger, is_reversal=True, transaction_type="a_new_type")
+    assert (movement.flow, movement.reverses) == (OutflowDirection.BACK, None)
+
+
+@pytest.mark.parametrize(("fee", "expected"), [(None, None), ("", None), ("0", 0), ("50", 50)])
+def test_a_missing_fee_is_not_a_fee_of_zero(wave, stranger, fee, expected):
+    (movement,) = one_line(wave, stranger, fee=fee)
+    assert movement.fee == expected
 
 
 @pytest.mark.parametrize(

@@ -41,5 +41,5 @@ def test_an_older_status_changes_nothing_after_any_later_ones() -> None:
 
 
 def test_units_are_taken_off_in_order_and_never_more_than_there_are() -> None:
-    assert allocation.WITHDRAWAL_ORDER == ("refunded", "suspense", "credit", "bill")
+    assert allocation.WITHDRAWAL_ORDER == ("suspense", "credit", "bill")
     assert set(refunds.REASONS) == {"not-ours", "twice", "too-much", "asked", "other"}
