@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, extract, func, or_, select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, phone, references
@@ -29,6 +29,7 @@ from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation, Receipt, Reversal
 
 MOST_NOTICES, MOST_LETTERS = 8, 1500
+REQUEST_SMS = (MessageKind.LINK, MessageKind.FAILED, MessageKind.EXPIRED)
 AROUND = timedelta(hours=26)  # how far from a receipt notices without our reference are searched
 _PHONE_LIKE = re.compile(r"(?<![\w-])\+?\d{8,15}(?![\w-])")
 
@@ -165,15 +166,19 @@ def _notice_steps(
 def _notices(
     session: Session, payment: Payment | None, receipt: Receipt | None
 ) -> Iterator[tuple[Notice, str]]:
-    query = select(Notice).where(Notice.door == Door.MOMO).order_by(Notice.received_at)
+    query = select(Notice).where(Notice.door == Door.MOMO)
     if payment is not None:
         named = query.where(Notice.tenant_id == payment.tenant_id, Notice.named_ref == payment.ref)
-        for notice in session.scalars(named.limit(MOST_NOTICES)):
+        # A flood of forged notices must not hide the operator's own: rejected ones come last.
+        order = (Notice.state == NoticeState.REJECTED, Notice.received_at)
+        for notice in session.scalars(named.order_by(*order).limit(MOST_NOTICES)):
             yield notice, notice.words.decode("utf-8", "replace")
     elif receipt is not None:
         near = Notice.received_at.between(receipt.moved_at - AROUND, receipt.moved_at + AROUND)
         of_account = (Notice.tenant_id == receipt.tenant_id, Notice.account_id == receipt.account_id)
-        for notice in session.scalars(query.where(*of_account, near, Notice.unsolicited).limit(300)):
+        distance = func.abs(extract("epoch", Notice.received_at - receipt.moved_at))
+        nearest = query.where(*of_account, near, Notice.unsolicited).order_by(distance).limit(300)
+        for notice in session.scalars(nearest):
             if receipt.transaction in (words := notice.words.decode("utf-8", "replace")):
                 yield notice, words
 
@@ -243,7 +248,7 @@ def _staff_steps(
         yield HistoryEvent(case.opened_at, StepKind.FLAG, {"flag": case.kind})
     for refund in refunds.of_receipt(session, receipt) if receipt else ():
         if refund.transaction and refund.paid_at:
-            facts = {"transaction": refund.transaction, "amount": refund.amount}
+            facts = {"transaction": refund.transaction, "amount": refund.due, "unseen": refund.unseen}
             yield HistoryEvent(refund.paid_at, StepKind.REPAID, facts)
 
 
@@ -262,7 +267,10 @@ def _sms_steps(
     """The SMS about it: those that name the transaction, and those about an unanswered request."""
     moments = [payment.created_at] if payment else []
     moments += [receipt.recorded_at] if receipt else []
-    query = select(Message).where(Message.household_id.in_(member_numbers))
+    about = [Message.facts["transaction"].astext == receipt.transaction] if receipt else []
+    if payment is not None:
+        about += [Message.kind.in_(REQUEST_SMS) & (Message.facts["amount"].astext == str(payment.amount))]
+    query = select(Message).where(Message.household_id.in_(member_numbers), or_(*about))
     query = query.where(Message.created_at >= min(moments))
     for message in session.scalars(query.order_by(Message.created_at).limit(200)):
         names = receipt is not None and message.facts.get("transaction") == receipt.transaction
@@ -280,7 +288,7 @@ def _sms_steps(
 
 def _is_about(payment: Payment, message: Message) -> bool:
     """Whether the message is the payment link, or says that this request failed or expired."""
-    if message.kind not in (MessageKind.LINK, MessageKind.FAILED, MessageKind.EXPIRED):
+    if message.kind not in REQUEST_SMS:
         return False
     last = (payment.settled_at or payment.expires_at) + timedelta(hours=1)
     return message.facts.get("amount") == payment.amount and message.created_at <= last
@@ -299,11 +307,12 @@ def _rights_steps(
 
 def _entries(session: Session, receipt: Receipt) -> list[tuple[str, list[ledger.Move]]]:
     """Every ledger entry about this receipt, in the order of time."""
-    subjects = ("receipt", "fee", "attribution", "allocation", "credit", "undo")
+    subjects = ("receipt", "fee", "attribution", "allocation", "credit", "undo", "reversal", "excess")
     prefixes = [f"{subject}:{receipt.id}%" for subject in subjects]
-    prefixes += [f"refund:{refund.id}" for refund in refunds.of_receipt(session, receipt)]
+    for subject in ("refund", "refund-kept", "refund-paid", "refund-seen"):
+        prefixes += [f"{subject}:{refund.id}%" for refund in refunds.of_receipt(session, receipt)]
     transactions = session.scalars(select(Reversal.transaction).where(*_reversals_of(receipt)))
-    exact = [f"reversal:{transaction}:{receipt.id}" for transaction in transactions]
+    exact = [f"reversal:{transaction}:{receipt.id}" for transaction in transactions]  # of older versions
     named = or_(*(Entry.reference.like(prefix) for prefix in prefixes), Entry.reference.in_(exact))
     query = select(Entry.reference).where(Entry.tenant_id == receipt.tenant_id, named)
     references = session.scalars(query.order_by(Entry.at, Entry.reference)).all()

@@ -81,7 +81,8 @@ def _by_reference(session: Session, tenant: Tenant, typed: str) -> SearchResult 
 
 def _by_transaction(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
     named = or_(Receipt.transaction == typed, Receipt.reference == typed)
-    rows = session.scalars(select(Receipt).where(Receipt.tenant_id == tenant.id, named).limit(MOST))
+    query = select(Receipt).where(Receipt.tenant_id == tenant.id, named).order_by(Receipt.moved_at.desc())
+    rows = session.scalars(query.limit(MOST))
     return SearchResult(SearchKind.TRANSACTION, (), [receipt_hit(row) for row in rows])
 
 
@@ -92,9 +93,9 @@ def _by_phone(session: Session, tenant: Tenant, typed: str) -> SearchResult | No
     except Malformed:
         return None
     registered = select(Phone.household_id).where(Phone.tenant_id == tenant.id, Phone.blind_index == index)
-    households = session.scalars(
-        select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered)).limit(MOST)
-    )
+    query = select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered))
+    is_former = Household.id.not_in(registered.where(Phone.until.is_(None)))
+    households = session.scalars(query.order_by(is_former, Household.id).limit(MOST))
     receipts = select(Receipt).where(Receipt.tenant_id == tenant.id, Receipt.payer_index == index)
     rows = session.scalars(receipts.order_by(Receipt.moved_at.desc()).limit(MOST))
     return SearchResult(SearchKind.PHONE, list(households), [receipt_hit(row) for row in rows])
