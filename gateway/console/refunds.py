@@ -1,6 +1,7 @@
 """*Remboursements*: one manager requests a refund, another approves it.
 
-A manager then pays it by hand at the operator, and notes the operator's transaction here.
+A manager then pays it by hand at the operator, and notes the operator's transaction here. A second
+page lists what left the wallets.
 """
 
 from collections.abc import Callable
@@ -15,23 +16,44 @@ from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
 from mutuelle.organisation.logins import Manager
-from mutuelle.payments import receipts, refunds
+from mutuelle.payments import payouts, receipts, refunds
 from mutuelle.payments.refunds import Refund
+
+A_PAGE = 60
 
 bp = Blueprint("refunds", __name__, url_prefix="/remboursements")
 
 
 @bp.get("")
 def page() -> Answer:
-    """Lists refunds: awaiting approval, awaiting payout, closed."""
+    """Lists refunds: awaiting approval, awaiting payout, paid and not seen, closed."""
     with login_session.transaction() as session:
         return _list(session)
 
 
 def _list(session: Session, refusal: Refused | None = None) -> Answer:
-    tenant_id = login_session.manager().tenant_id
-    rows, names = refunds.of_tenant(session, tenant_id), logins.names(session, tenant_id)
-    return render.page(session, "refunds.html", refusal=refusal, rows=rows, names=names)
+    tenant_id, number = login_session.manager().tenant_id, render.page_number()
+    rows = refunds.of_tenant(session, tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
+    return render.page(
+        session,
+        "refunds.html",
+        refusal=refusal,
+        rows=rows[:A_PAGE],
+        more=len(rows) > A_PAGE,
+        number=number,
+        names=logins.names(session, tenant_id),
+    )
+
+
+@bp.get("/sorties")
+def outflow_page() -> Answer:
+    """Lists the money that left a wallet, unexplained money first."""
+    tenant_id, number = login_session.manager().tenant_id, render.page_number()
+    with login_session.transaction() as session:
+        rows = payouts.of_tenant(session, tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
+        return render.page(
+            session, "outflows.html", rows=rows[:A_PAGE], more=len(rows) > A_PAGE, number=number
+        )
 
 
 @bp.get("/demander/<uuid:receipt_id>")
@@ -88,12 +110,27 @@ def refuse(refund_id: UUID) -> Answer:
 @bp.post("/<uuid:refund_id>/paye")
 def mark_paid(refund_id: UUID) -> Answer:
     """Notes that the refund was paid out, with the operator's transaction."""
-    transaction = " ".join(request.form.get("transaction", "").split())
+    transaction = _typed_transaction()
     return _decide(
         refund_id,
         lambda session, manager, refund: refunds.mark_paid(session, manager, refund, transaction),
         "paye",
     )
+
+
+@bp.post("/<uuid:refund_id>/corriger")
+def correct(refund_id: UUID) -> Answer:
+    """Corrects the noted transaction of a payout that no line of the operator proves."""
+    transaction = _typed_transaction()
+    return _decide(
+        refund_id,
+        lambda session, manager, refund: refunds.correct_transaction(session, manager, refund, transaction),
+        "corrige-paiement",
+    )
+
+
+def _typed_transaction() -> str:
+    return " ".join(request.form.get("transaction", "").split())
 
 
 def _decide(refund_id: UUID, decide: Callable[[Session, Manager, Refund], None], notice: str) -> Answer:

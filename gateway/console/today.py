@@ -19,6 +19,7 @@ def page() -> tuple[str, int]:
     with login_session.transaction() as session:
         tenant = render.tenant(session)
         today = tenant.today()
+        number = render.page_number()
         day = min(_day(request.args.get("jour", "")) or today, today)
         lines = daybook.account_days(session, tenant, day)
         return render.page(
@@ -28,7 +29,10 @@ def page() -> tuple[str, int]:
             total=daybook.total(lines, tenant.currency),
             day=day,
             today=today,
-            flags=list(daybook.flags(session, tenant.id)),
+            flags=daybook.flags(session, tenant.id, number),
+            flag_count=daybook.open_flags(session, tenant.id),
+            more=number * daybook.FLAGS_A_PAGE < daybook.open_flags(session, tenant.id),
+            number=number,
             latest=daybook.latest_receipts(session, tenant, day),
         )
 

@@ -1,13 +1,13 @@
 """The day book: one local day's money and where it is now, per operator account; the work open for staff."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, case, func, select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import clock
@@ -16,7 +16,20 @@ from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments.receipts import PartKind
 
 KINDS = tuple(PartKind)
-MOST_FLAGS = 50
+FLAGS_A_PAGE = 50
+# Cases in the order in which staff should see them: wrong money first, what a person can only note last.
+URGENT_FLAGS = (
+    FlagKind.CONFLICT,
+    FlagKind.REFUND,
+    FlagKind.OUTFLOW,
+    FlagKind.CONTRADICTION,
+    FlagKind.ATTRIBUTION,
+    FlagKind.CURRENCY,
+    FlagKind.REVERSAL,
+    FlagKind.DOUBLE,
+    FlagKind.AMOUNT,
+)
+LESSER_FLAGS = (FlagKind.LATE, FlagKind.FEE, FlagKind.SMS, FlagKind.REMINDERS)
 
 
 @dataclass(frozen=True)
@@ -177,10 +190,26 @@ def latest_receipts(session: Session, tenant: Tenant, day: date, limit: int = 20
     ]
 
 
-def flags(session: Session, tenant_id: UUID) -> Iterator[Flag]:
-    """Yields the open cases, oldest first, without those of money in suspense, which has its own page."""
-    is_open = (Flag.tenant_id == tenant_id, Flag.closed_at.is_(None), Flag.kind != FlagKind.SUSPENSE)
-    yield from session.scalars(select(Flag).where(*is_open).order_by(Flag.opened_at).limit(MOST_FLAGS))
+def flags(session: Session, tenant_id: UUID, page: int = 1) -> Sequence[Flag]:
+    """Returns a page of the open cases, the most urgent kinds first, then oldest first.
+
+    Without those of money in suspense, which has its own page.
+    """
+    rank = case(
+        {kind: place for place, kind in enumerate(URGENT_FLAGS)}, value=Flag.kind, else_=len(URGENT_FLAGS)
+    )
+    order = (Flag.kind.in_(LESSER_FLAGS), rank, Flag.opened_at, Flag.id)
+    query = select(Flag).where(*_open_flags(tenant_id)).order_by(*order)
+    return session.scalars(query.offset((page - 1) * FLAGS_A_PAGE).limit(FLAGS_A_PAGE)).all()
+
+
+def open_flags(session: Session, tenant_id: UUID) -> int:
+    """Returns how many cases `flags` pages through."""
+    return session.scalar(select(func.count()).select_from(Flag).where(*_open_flags(tenant_id))) or 0
+
+
+def _open_flags(tenant_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return Flag.tenant_id == tenant_id, Flag.closed_at.is_(None), Flag.kind != FlagKind.SUSPENSE
 
 
 def close_flag(session: Session, tenant_id: UUID, flag_id: UUID) -> Flag | None:

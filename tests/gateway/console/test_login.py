@@ -181,6 +181,7 @@ OF_ONES_OWN = {
     "/console/",
     "/console/a-rapprocher",
     "/console/remboursements",
+    "/console/remboursements/sorties",
     "/console/chercher",
     "/console/sortir",
     "/console/categories",
