@@ -14,7 +14,8 @@ sandbox.talk` is a phone in the terminal, `/` a phone in the browser. The contro
                                -> [{"id","kind","operator","amount","currency","from","note","url"}]
     POST /phones/{msisdn}/prompts/{id} {"answer": "approve" | "decline" | "ignore"} -> {"id","status"}
     POST /phones/{msisdn}/wallet {"balance"}
-    POST /operators/{op}/pay {"from","to","amount"} · /reverse {"transaction"}
+    POST /operators/{op}/pay {"from","to","amount"} · /payout {"from","to","amount"}
+    POST /operators/{op}/reverse {"transaction"}
     GET  /operators/{op}/statement?account=&date=
     GET, POST /faults · /clock {"shift_s"}
     POST /sms/next {"statusCode","status","reports","failureReason","count"}

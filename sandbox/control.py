@@ -11,6 +11,7 @@ from sandbox.control_phones import body, planned_outcome
 from sandbox.refusal import Refusal, phone_number, text_field, whole_amount
 from sandbox.settings import WaveAccount
 from sandbox.wave import WaveError, transaction_page
+from sandbox.wave_payouts import pay_out
 from sandbox.world import World
 
 OPERATORS = ("wave", "mtn")
@@ -21,7 +22,7 @@ MTN_COLUMNS = ("Id", "External id", "Date", "Status", "Type", "From", "To", "Amo
 
 
 def operators(world: World) -> Blueprint:
-    """`/operators/{op}/pay`, `/reverse`, `/statement`; 501 where no wire format is known."""
+    """`/operators/{op}/pay`, `/payout`, `/reverse`, `/statement`; 501 where no wire format is known."""
     bp = Blueprint("operators", __name__, url_prefix="/operators/<operator>")
 
     @bp.post("/pay")
@@ -40,6 +41,11 @@ def operators(world: World) -> Blueprint:
         if at is not None and at > world.kernel.clock.now():
             raise Refusal(400, "a payment cannot have been made later than now", "send an earlier `at`")
         return jsonify({"transaction": world.wave.pay(account, payer, amount, at)})
+
+    @bp.post("/payout")
+    def payout(operator: str) -> Response:
+        _require_operator(operator)
+        return _pay_out(world, operator)
 
     @bp.post("/reverse")
     def reverse(operator: str) -> Response:
@@ -190,6 +196,15 @@ def _phone_page(world: World) -> dict[str, object]:
 def _require_operator(operator: str) -> None:
     if operator not in OPERATORS:
         raise Refusal(404, f"no operator {operator!r} here", f"use one of {', '.join(OPERATORS)}")
+
+
+def _pay_out(world: World, operator: str) -> Response:
+    if operator == "mtn":
+        raise Refusal(501, "MTN has no known wire format for a payout's line", "pay out of a Wave wallet")
+    payload = body()
+    account = _wave_account(world, payload.get("from"))
+    phone, amount = phone_number(text_field(payload, "to")), whole_amount(payload.get("amount"))
+    return jsonify({"transaction": pay_out(world.kernel, world.wave, account, phone, amount)})
 
 
 def _wave_account(world: World, name: object) -> WaveAccount:
