@@ -75,6 +75,15 @@ def parse_signed(value: object, currency: object) -> Money:
     return Money(int(units), currency)
 
 
+def parse_balance(text: object, currency: object) -> Money:
+    """Parses what a wallet holds: as `parse`, but it may be zero or negative."""
+    digits = text.removeprefix("-") if isinstance(text, str) else text
+    if isinstance(digits, str) and digits and not digits.strip("0.") and currency in EXPONENT:
+        return Money(0, str(currency))
+    amount = parse(digits, currency)
+    return Money(-amount.units if digits != text else amount.units, amount.currency)
+
+
 def wire(amount: Money) -> str:
     """Returns the amount as operators write it: `"5000"`, or `"12.50"` with a minor unit."""
     digits = EXPONENT[amount.currency]

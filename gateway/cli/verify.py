@@ -4,27 +4,33 @@ import sys
 
 import click
 
-from gateway.cli import true_movements
+from gateway.cli import true_movements, wallet_balances
 from gateway.cli.common import as_json, boot, print_values
 from mutuelle import db
-from mutuelle.verification import verify
+from mutuelle.verification import balances, verify
 
 
 @click.command("verify")
 @click.option("--against", metavar="URL|FILE", help="a list of true movements, such as the sandbox's /truth")
+@click.option("--balance", is_flag=True, help="also ask each operator what its wallet holds, and compare")
 @as_json
-def command(against: str | None, as_json: bool) -> None:
+def command(against: str | None, balance: bool, as_json: bool) -> None:
     """Recompute every balance and right and check the invariants.
 
     Exit 1, and print the first broken record, when one is broken.
     """
-    boot()
+    settings = boot()
     try:
         movements = true_movements.read(against) if against else None
     except ValueError as error:
         raise click.ClickException(f"--against: {error}") from None
     with db.transaction(db.Role.AUDITOR, within_s=3600) as session:
         report = verify.run(session, movements)
+        wallets = balances.booked(session) if balance else []
+    if balance:
+        wallets = wallet_balances.ask(settings, wallets)
+        report.totals["balances"] = [wallet.as_json() for wallet in wallets]
+        report.broken += balances.broken(wallets)
     print_values(report.as_json(), as_json)
     if report.broken:
         click.echo(f"BROKEN {report.broken[0]}", err=True)

@@ -128,6 +128,16 @@ class Mtn:
         """Raises Declined: MTN offers no list (`lists` is False)."""
         raise Declined("NO_TRANSACTION_LIST")
 
+    def fetch_balance(self) -> Money:
+        """What the account holds now. Raises Unavailable, or Malformed when the answer cannot be read."""
+        answer = self._ask("GET", "/v1_0/account/balance", {})
+        if answer.status != 200:
+            raise Unavailable(
+                f"mtn: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a balance"
+            )
+        payload = http_client.json_of(answer, "mtn")
+        return money.parse_balance(payload.get("availableBalance"), payload.get("currency"))
+
     @staticmethod
     def read_callback(
         body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime

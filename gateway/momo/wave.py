@@ -129,6 +129,16 @@ class Wave:
             )
         return wave_list.read_page(http_client.json_of(answer, "wave list"), self._transaction_of_session)
 
+    def fetch_balance(self) -> Money:
+        """What the wallet holds now. Raises Unavailable, or Malformed when the answer cannot be read."""
+        answer = self._ask("GET", "/balance")
+        if answer.status != 200:
+            raise Unavailable(
+                f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a balance"
+            )
+        payload = http_client.json_of(answer, "wave")
+        return money.parse_balance(payload.get("amount"), payload.get("currency"))
+
     def _transaction_of_session(self, session_id: str) -> object:
         """The transaction of a checkout session. None when it has none, or is unknown."""
         answer = self._ask("GET", f"/checkout/sessions/{quote(session_id, safe='')}")

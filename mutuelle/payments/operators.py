@@ -127,6 +127,9 @@ class TakesPayments(Protocol):
     def list_movements(self, day: date, cursor: str | None) -> MovementPage:
         """Returns the account's movements of `day` after `cursor`, oldest first."""
 
+    def fetch_balance(self) -> Money | None:
+        """Returns what the account holds now, or None when the operator does not tell it."""
+
     @staticmethod
     def read_callback(
         body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime

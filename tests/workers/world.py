@@ -240,7 +240,7 @@ class WorkerWorld:
         with db.transaction(db.Role.AUDITOR) as session:
             report = verify.run(session, movements)
         clock.install(clock.Source(shift_s=shift))
-        assert report.broken == []
+        assert report.broken == [], report.broken
 
 
 def as_worker(tenant_id: UUID, act: Callable[[Session], Any]) -> Any:
