@@ -19,6 +19,7 @@ COMMANDS = {
     "menus": ("menus", "group"),
     "payments": ("payments", "group"),
     "pull": ("transaction_lists", "command"),
+    "refunds": ("refunds", "command"),
     "registry": ("office_lists", "registry_group"),
     "release": ("release", "command"),
     "rights": ("rights", "command"),
