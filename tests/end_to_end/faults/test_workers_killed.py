@@ -33,7 +33,7 @@ OF_MONEY = {
     "the claim of a poll": CommitPoint(("UPDATE outbox", "SELECT outbox.", "poll"), drop=1),
     "money that a poll found": CommitPoint(('"postings"',), drop=1),
     "money that a list told": CommitPoint(('"postings"',), "wave", drop=1),
-    "how far a list was read": CommitPoint(("UPDATE pulls SET",), "wave", drop=1),
+    "how far a list was read": CommitPoint(("UPDATE pulls SET cursor",), "wave", drop=1),
 }
 OF_A_MESSAGE = {
     "that it is leaving": CommitPoint(("UPDATE messages SET", "segments")),
