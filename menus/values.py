@@ -6,7 +6,7 @@ from functools import cache
 
 from menus.screens import ScreenView, Value, value
 from mutuelle.schemes import schemes
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 MONEY_MAX = "9 999 999 FCFA"
 PRICE_MAX = "999 999 FCFA"

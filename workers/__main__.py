@@ -24,7 +24,7 @@ from gateway.doorbell import JOBS, Doorbell
 from mutuelle import db, startup
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor
-from workers import batch, pull, schedule, services
+from workers import batch, schedule, services, transaction_lists
 from workers.services import WorkerServices
 
 REDIS_S = 5.0
@@ -102,7 +102,7 @@ def pull_day(worker_services: WorkerServices, code: str, day: str) -> dict[str, 
     """Reads that day's list of the account with this code. Returns what it found, to print."""
     with db.transaction(db.Role.WORKER) as session:
         account = session.scalars(select(OperatorAccount).where(OperatorAccount.code == code)).one()
-    reading = pull.read_day(worker_services, account, date.fromisoformat(day))
+    reading = transaction_lists.read_day(worker_services, account, date.fromisoformat(day))
     return {
         "account": code,
         "day": day,

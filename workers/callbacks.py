@@ -18,7 +18,7 @@ from mutuelle.payments import payments, settlement
 from mutuelle.payments.operators import PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import ReceiptDoor
-from workers import batch, payment_requests, pull
+from workers import batch, payment_requests, transaction_lists
 from workers.services import WorkerServices
 
 NO_REQUEST = "names no request of this account"
@@ -112,7 +112,9 @@ def _ask_again(notice: Notice, status: PaymentStatus) -> None:
 def _pull_list(services: WorkerServices, notice: Notice) -> bool:
     """Whether the list that proves the money has been read since. False if the operator is unavailable."""
     try:
-        return pull.read_account(services, notice.tenant_id, notice.account_id, since=notice.received_at)
+        return transaction_lists.read_account(
+            services, notice.tenant_id, notice.account_id, since=notice.received_at
+        )
     except Unavailable:
         return False
 

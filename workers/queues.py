@@ -7,17 +7,17 @@ from mutuelle import db
 from workers import (
     batch,
     bill,
+    blank_old_input,
     callbacks,
     collect,
     deliver,
     expire_proofs,
-    forget,
+    incoming_sms,
     poll,
-    pull,
     remind,
     schedule,
     services,
-    sms_reports,
+    transaction_lists,
 )
 from workers.services import WorkerServices
 
@@ -30,13 +30,13 @@ def money() -> None:
     current = services.current()
     for step in (callbacks.run, collect.run, poll.run):
         _until_empty(step)
-    pull.run(current)
+    transaction_lists.run(current)
 
 
 def messages() -> None:
     """Sends messages, reads delivery reports and STOP, then sends reminders at their pace."""
     current = services.current()
-    for step in (deliver.run, sms_reports.run):
+    for step in (deliver.run, incoming_sms.run):
         _until_empty(step)
     for _ in range(REMINDER_ROUNDS):
         if not deliver.send_reminders(current):
@@ -48,7 +48,7 @@ def messages() -> None:
 def daily() -> None:
     """Blanks old input; where a mutuelle's day has begun: expires proofs, writes bills, queues reminders."""
     current = services.current()
-    forget.run(current)
+    blank_old_input.run(current)
     with db.transaction(db.Role.WORKER) as session:
         due = schedule.is_daily_work_due(session)
     if due:

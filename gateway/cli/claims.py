@@ -20,10 +20,10 @@ from mutuelle.audit import Subject
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.organisation.logins import Login, Manager
-from mutuelle.subsidies import claim_checks, claim_drafts, claim_store, claim_totals, claims
+from mutuelle.subsidies import claim_checks, claim_drafts, claim_steps, claim_store, claim_totals
 from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claim_steps import PayerAnswer
 from mutuelle.subsidies.claim_store import Claim
-from mutuelle.subsidies.claims import PayerAnswer
 
 ANSWERS = {"accepted": True, "rejected": False}
 MESSAGES = {
@@ -79,7 +79,7 @@ def draft(
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
         period = Period(since.date(), until.date())
-        claim = claims.draft(session, person, payer, period, sponsor=sponsor, again=again)
+        claim = claim_steps.draft(session, person, payer, period, sponsor=sponsor, again=again)
         values = _values(session, claim)
     print_values(values, as_json)
 
@@ -89,7 +89,7 @@ def draft(
 @by
 def check(number: str, login: str) -> None:
     """Agree to a draft of another person. Refused when the books have changed since."""
-    _act(number, login, claims.check)
+    _act(number, login, claim_steps.check)
 
 
 @group.command("send")
@@ -97,7 +97,7 @@ def check(number: str, login: str) -> None:
 @by
 def send(number: str, login: str) -> None:
     """Mark a checked claim as sent to its payer, who owes it from now on."""
-    _act(number, login, claims.send)
+    _act(number, login, claim_steps.send)
 
 
 @group.command("cancel")
@@ -105,7 +105,7 @@ def send(number: str, login: str) -> None:
 @by
 def cancel(number: str, login: str) -> None:
     """Cancel a claim that was not sent; its lines may be claimed by another one."""
-    _act(number, login, claims.cancel)
+    _act(number, login, claim_steps.cancel)
 
 
 @group.command("answer")
@@ -120,8 +120,8 @@ def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> Non
     answers = list(_read_answers(file)) if file else []
     with _transaction_of(login) as (session, person):
         claim = _claim(session, number)
-        count = claims.answer(session, person, claim, answers)
-        count += claims.accept_rest(session, person, claim) if accept_rest else 0
+        count = claim_steps.answer(session, person, claim, answers)
+        count += claim_steps.accept_rest(session, person, claim) if accept_rest else 0
     click.echo(f"{count} answers")
 
 
@@ -138,7 +138,7 @@ def pay(number: str, amount: int, reference: str, on_day: datetime | None, login
 
     def record(session: Session, person: Manager, claim: Claim) -> None:
         today = tenants.today(session, person.tenant_id)
-        claims.pay(session, person, claim, amount, reference, on_day.date() if on_day else today)
+        claim_steps.pay(session, person, claim, amount, reference, on_day.date() if on_day else today)
 
     _act(number, login, record)
 

@@ -19,7 +19,7 @@ from mutuelle.billing.rule_changes import RuleChangeResult
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 PAGE = 50  # households in one transaction
 BEFORE_FIRST = UUID(int=0)

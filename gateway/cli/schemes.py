@@ -17,7 +17,7 @@ from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.service_rules import CopayPart, ReminderRule
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 PRORATA = {"whole": "for the whole period", "months": "for the months still to come"}
 TARIFF = {"at-once": "changes the bills under way", "next-period": "counts from the next bill on"}

@@ -21,10 +21,10 @@ from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Manager
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import money_rules, schemes
-from mutuelle.subsidies import claim_drafts, claim_store, claim_totals, claims
+from mutuelle.subsidies import claim_drafts, claim_steps, claim_store, claim_totals
 from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claim_steps import PayerAnswer
 from mutuelle.subsidies.claim_store import Claim
-from mutuelle.subsidies.claims import PayerAnswer
 
 bp = Blueprint("claims", __name__, url_prefix="/subventions")
 PER_PAGE = 30
@@ -73,7 +73,7 @@ def draft() -> Answer:
 
     def action(session: Session) -> str:
         again, manager = "encore" in request.form, login_session.manager()
-        claim = claims.draft(session, manager, payer, _period(), sponsor=code or None, again=again)
+        claim = claim_steps.draft(session, manager, payer, _period(), sponsor=code or None, again=again)
         return url_for("console.claims.claim_page", claim_id=claim.id, dit="subvention-preparee")
 
     return perform(action, _list, WHOLE_CLAIM_S)
@@ -160,19 +160,19 @@ def file(claim_id: UUID, kind: str) -> Response:
 @bp.post("/<uuid:claim_id>/verifier")
 def check(claim_id: UUID) -> Answer:
     """A second manager checks the claim."""
-    return _act(claim_id, claims.check, "subvention-verifiee")
+    return _act(claim_id, claim_steps.check, "subvention-verifiee")
 
 
 @bp.post("/<uuid:claim_id>/envoyer")
 def send(claim_id: UUID) -> Answer:
     """Notes that the claim was sent to its payer."""
-    return _act(claim_id, claims.send, "subvention-envoyee")
+    return _act(claim_id, claim_steps.send, "subvention-envoyee")
 
 
 @bp.post("/<uuid:claim_id>/annuler")
 def cancel(claim_id: UUID) -> Answer:
     """Cancels a claim that was not sent."""
-    return _act(claim_id, claims.cancel, "subvention-annulee")
+    return _act(claim_id, claim_steps.cancel, "subvention-annulee")
 
 
 @bp.post("/<uuid:claim_id>/reponses")
@@ -181,7 +181,7 @@ def answer(claim_id: UUID) -> Answer:
     answers = list(_answers())
     return _act(
         claim_id,
-        lambda session, manager, claim: claims.answer(session, manager, claim, answers),
+        lambda session, manager, claim: claim_steps.answer(session, manager, claim, answers),
         "subvention-reponses",
     )
 
@@ -189,7 +189,7 @@ def answer(claim_id: UUID) -> Answer:
 @bp.post("/<uuid:claim_id>/accepter")
 def accept(claim_id: UUID) -> Answer:
     """Accepts every line without an answer."""
-    return _act(claim_id, claims.accept_rest, "subvention-reponses")
+    return _act(claim_id, claim_steps.accept_rest, "subvention-reponses")
 
 
 @bp.post("/<uuid:claim_id>/paye")
@@ -200,7 +200,7 @@ def note_payment(claim_id: UUID) -> Answer:
     def pay(session: Session, manager: Manager, claim: Claim) -> None:
         rest = claim_totals.sums(session, claim).rest
         amount = from_typed(request.form.get("montant", ""), claim.currency) * (-1 if rest < 0 else 1)
-        claims.pay(session, manager, claim, amount, reference, render.today(session))
+        claim_steps.pay(session, manager, claim, amount, reference, render.today(session))
 
     return _act(claim_id, pay, "subvention-payee")
 

@@ -10,7 +10,7 @@ from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import indicators
 from mutuelle.reports.indicators import Month, Reading
-from mutuelle.schemes.versions import months_after
+from mutuelle.schemes.version_rules import months_after
 
 WITHIN_S = 60
 MONTHS = 24  # that can be chosen from

@@ -11,9 +11,9 @@ from gateway.console.actions import Answer, perform, shown_version
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
-from mutuelle.payments import manual_attribution, receipts, refunds, suspense
+from mutuelle.payments import manual_attribution, receipts, refunds, suspense_list
 from mutuelle.payments.receipts import PartKind, Receipt
-from mutuelle.payments.suspense import SuspenseItem
+from mutuelle.payments.suspense_list import SuspenseItem
 
 A_PAGE = 10
 
@@ -25,7 +25,7 @@ def page() -> Answer:
     """The receipts in suspense, oldest first, ten a page."""
     number, tenant_id = render.page_number(), login_session.manager().tenant_id
     with login_session.transaction() as session:
-        rows = suspense.of_tenant(session, tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
+        rows = suspense_list.of_tenant(session, tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
         return render.page(
             session,
             "suspense.html",
@@ -48,7 +48,7 @@ def _receipt_page(
 ) -> Answer:
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == PartKind.SUSPENSE)
-    ranked = suspense.candidates_of(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
+    ranked = suspense_list.candidates_of(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
     row = SuspenseItem(receipt, waiting, tuple(ranked))
     return render.page(
         session,

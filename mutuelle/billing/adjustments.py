@@ -23,7 +23,7 @@ from mutuelle.organisation import sponsors
 from mutuelle.payments import allocation
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER, CategoryState
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 
 def apply(

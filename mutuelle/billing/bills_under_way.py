@@ -9,7 +9,7 @@ from mutuelle.cover import cover_periods
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import CoverPeriod
 from mutuelle.schemes.money_rules import BillKind
-from mutuelle.schemes.versions import last_day
+from mutuelle.schemes.version_rules import last_day
 
 
 class BillUnderWay(NamedTuple):

@@ -27,7 +27,7 @@ from mutuelle.errors import Refused
 from mutuelle.payments import allocation
 from mutuelle.schemes.money_rules import MEMBER, MEMBER_STATUSES, CategoryState
 from mutuelle.schemes.schemes import Scheme
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 NO_MEMBER_ID = UUID(int=0)
 

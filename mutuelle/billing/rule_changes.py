@@ -22,7 +22,7 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.errors import Conflict, Refused
 from mutuelle.households import locks
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 
 @dataclass

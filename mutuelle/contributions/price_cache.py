@@ -9,7 +9,7 @@ from datetime import date
 from mutuelle.contributions.quotes import AGE_MAX, PeriodQuote, age, quote_period
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 PersonPrices = tuple[int, ...]  # the prices that one person adds to a household's: one, or none if it is free
 

@@ -12,7 +12,7 @@ from typing import Any
 from mutuelle.errors import Refused
 from mutuelle.schemes.money_rules import MEMBER, Category, CategoryState
 from mutuelle.schemes.schemes import Scheme
-from mutuelle.schemes.versions import Stage, Version, last_day
+from mutuelle.schemes.version_rules import Stage, Version, last_day
 
 ADULT = 18
 AGE_MAX = 120

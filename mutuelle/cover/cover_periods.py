@@ -1,5 +1,7 @@
 """Turns a household's money into periods of cover, bill by bill and stage by stage. Pure.
 
+How long a household waits first, and what a stage needs, is said by the rules (`schemes/version_rules.py`).
+
 A bill may change in the middle of its period. The share that a stage needs follows from what was known on
 each day: the changes of a day count as their sum, a decrease on the day itself, an increase from the day
 after. The order of events within a day therefore does not matter, what is taken back on the same day counts
@@ -16,7 +18,7 @@ from uuid import UUID
 from mutuelle.contributions.bills import BillState
 from mutuelle.errors import Conflict
 from mutuelle.schemes.money_rules import BillKind
-from mutuelle.schemes.versions import Stage, Version, last_day
+from mutuelle.schemes.version_rules import Stage, Version, last_day
 
 VersionOf = Callable[[date], Version]  # such as `scheme.version`
 DAY = timedelta(1)

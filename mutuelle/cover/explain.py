@@ -18,7 +18,7 @@ from mutuelle.cover.explain_facts import ExplainFacts
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.rights import Interval
 from mutuelle.schemes.money_rules import BillKind
-from mutuelle.schemes.versions import Stage, Version, months_after
+from mutuelle.schemes.version_rules import Stage, Version, months_after
 
 
 def explain(facts: ExplainFacts, on: date, words: Words, person: InsuredPerson | None = None) -> list[str]:

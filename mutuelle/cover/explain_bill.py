@@ -12,7 +12,7 @@ from mutuelle.cover.explain_facts import BillBasis, ChangeBasis
 from mutuelle.money import Money
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import MEMBER, SPONSOR, BillKind, Category, Share
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 Words = Mapping[str, str]
 

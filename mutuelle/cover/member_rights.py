@@ -19,7 +19,7 @@ from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
 from mutuelle.cover.rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.schemes.money_rules import MEMBER, BillKind
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ How rights follow money:
    the year begins.
 3. In a rolling cycle a stage buys its months. They begin after the cover already bought, or on the day the
    stage is reached. A household never covered before, or after a lapse, may wait first (`Version.begins` in
-   `schemes/versions.py`). Every month paid for is covered, and so are the days of grace after the last one.
+   `schemes/version_rules.py`). Every month paid for is covered, and so are the days of grace after the last
+   one.
 4. A reversal takes effect on its own day: from then on the money counts as never paid. The days before keep
    their state, because clinics acted on it.
 5. The state of a day follows from what was known on that day, so later events do not change it.

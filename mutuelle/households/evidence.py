@@ -8,7 +8,7 @@ from typing import Any
 from mutuelle import crypto
 from mutuelle.errors import Refused
 from mutuelle.schemes.money_rules import Category
-from mutuelle.schemes.versions import last_day
+from mutuelle.schemes.version_rules import last_day
 
 
 class EvidenceKind(StrEnum):

@@ -1,7 +1,7 @@
 """Logins of managers: hashed passwords, console sessions, and a limit on attempts.
 
 There are no roles among managers: every login may use every page of its mutuelle. Two persons are needed for
-a refund (`payments/refunds.py`) and for a subsidy claim (`subsidies/claims.py`).
+a refund (`payments/refunds.py`) and for a subsidy claim (`subsidies/claim_steps.py`).
 
 A password is stored as its scrypt hash (RFC 7914), a session by the hash of its token only. Both live in
 PostgreSQL, so that a logout or a closed login takes effect in every process at once. An attempt is counted

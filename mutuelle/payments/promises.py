@@ -23,7 +23,7 @@ from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.service_rules import Season
-from mutuelle.schemes.versions import Version, months_after
+from mutuelle.schemes.version_rules import Version, months_after
 
 NOTICE_MIN = timedelta(14)  # a household that pays sooner needs no promise
 MONTHS_MAX = 3  # ends of months to choose from

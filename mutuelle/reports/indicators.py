@@ -20,7 +20,7 @@ from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import daybook, statements
 from mutuelle.reports.indicator_list import PLACES
 from mutuelle.schemes import schemes
-from mutuelle.schemes.versions import months_after
+from mutuelle.schemes.version_rules import months_after
 
 COHORTS = 12  # months of bills whose collection is shown by month
 

@@ -21,7 +21,7 @@ from mutuelle.money import EXPONENT
 from mutuelle.schemes.fields import Code, FrozenModel, Rule, Ussd, Words, assumptions, values_under
 from mutuelle.schemes.money_rules import MEMBER_STATUSES
 from mutuelle.schemes.service_rules import RuleNote
-from mutuelle.schemes.versions import Stage, Version, last_day, months_after
+from mutuelle.schemes.version_rules import Stage, Version, last_day, months_after
 
 __all__ = [
     "FOLDER",

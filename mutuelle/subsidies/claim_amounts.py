@@ -28,9 +28,9 @@ from uuid import UUID
 
 from mutuelle.contributions.quotes import age
 from mutuelle.schemes import schemes
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
+from mutuelle.subsidies.claim_balances import ClaimLedger
 from mutuelle.subsidies.claim_eligibility import Eligibility, NotClaimable, eligibility_of, members_covered
-from mutuelle.subsidies.claim_ledger import ClaimLedger
 from mutuelle.subsidies.claim_lines import (
     ClaimHousehold,
     ClaimMember,

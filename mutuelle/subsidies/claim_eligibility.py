@@ -10,7 +10,7 @@ from mutuelle.cover import rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import Category
-from mutuelle.schemes.versions import Version, last_day
+from mutuelle.schemes.version_rules import Version, last_day
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, LeftOutReason, PayableLine, Period
 
 # The French names of the kinds of evidence, for the payer. Other evidence keeps the text it was noted with.

@@ -25,7 +25,7 @@ def settled(town: WorkerWorld) -> None:
     """Waits until all delivery reports have come and ended, also those of a message without a known id."""
     town.sandbox.quiet()
     while any(notice.state == "new" for notice in town.notices()):
-        if not town.read_sms_reports():
+        if not town.read_incoming_sms():
             town.pass_time(130)
 
 
@@ -160,11 +160,11 @@ def test_a_report_that_is_faster_than_our_record_of_its_message_waits_for_it(tow
     town.sandbox.quiet()
     named = only(town).provider_id
     _set(town, provider_id=None, status="sending")
-    assert town.read_sms_reports() == 2
+    assert town.read_incoming_sms() == 2
     assert {notice.outcome for notice in town.notices()} == {"not ours yet"}
     _set(town, provider_id=named, status="accepted")
     town.pass_time(2)
-    assert town.read_sms_reports() == 2
+    assert town.read_incoming_sms() == 2
     assert only(town).status == "delivered"
 
 
@@ -174,7 +174,7 @@ def test_a_delivery_report_for_an_unknown_message_is_concluded(town: WorkerWorld
     town.sandbox.quiet()
     _set(town, provider_id="ATXid_another", status="accepted")
     for _ in range(10):
-        town.read_sms_reports()
+        town.read_incoming_sms()
         town.pass_time(130)
     assert {(notice.state, notice.outcome) for notice in town.notices()} == {
         ("done", "names no message of ours")

@@ -13,7 +13,7 @@ def writes(town: WorkerWorld, text: str, phone: str = AWA) -> None:
     """A phone sends us an SMS, and a worker reads it."""
     town.sandbox.post(f"/phones/{phone}/sms", {"to": "55055", "text": text})
     town.sandbox.quiet()
-    while town.read_sms_reports():
+    while town.read_incoming_sms():
         pass
 
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: WorkerWorld
     for url in town.endpoints["sms"]["africastalking"].values():
         assert urlsplit(url).hostname == "127.0.0.1"
         assert httpx.post(url, content=body, trust_env=False).status_code == 200
-    while town.read_sms_reports():
+    while town.read_incoming_sms():
         pass
     assert {notice.state for notice in town.notices() if notice.attempts} == {"done"}
     assert [message.kind for message in town.messages()] == ["welcome"]

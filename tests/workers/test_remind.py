@@ -22,7 +22,7 @@ def welcomed(town):
     """Sends the welcome messages and reads their delivery reports."""
     town.deliver()
     town.sandbox.quiet()
-    town.read_sms_reports()
+    town.read_incoming_sms()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from mutuelle.payments.receipts import Allocation, ReceiptDoor
 from tests.support.locks import waits
 from tests.support.people import AWA, BAKARY
 from tests.workers.world import Home, WorkerWorld
-from workers import pull
+from workers import transaction_lists
 
 
 def paid(town: WorkerWorld, amount: int = 3_000) -> tuple[Home, Payment, str]:
@@ -179,7 +179,7 @@ def test_a_second_payment_read_while_the_first_is_being_settled_opens_the_case(t
     with ThreadPoolExecutor(1) as other:
         with db.transaction(db.Role.WORKER, payment.tenant_id) as session:
             row = payments.get(session, payment.tenant_id, payment.id, lock=True)
-            line = other.submit(pull._take_line, home.account, second)
+            line = other.submit(transaction_lists._take_line, home.account, second)
             waits(town.database, line)
             answer = PaymentStatus(Status.CONFIRMED, first)
             settlement.settle(session, home.account, row, answer, ReceiptDoor.POLL)

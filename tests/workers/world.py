@@ -43,7 +43,7 @@ from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Sandbox
 from tests.support.people import AWA, IMANA
 from tests.support.templates import Database
-from workers import batch, callbacks, collect, deliver, poll, pull, sms_reports
+from workers import batch, callbacks, collect, deliver, incoming_sms, poll, transaction_lists
 from workers.services import WorkerServices
 
 PHONES = {"wave": AWA, "mtn": IMANA}
@@ -184,13 +184,13 @@ class WorkerWorld:
         return poll.run(self.services)
 
     def pull(self) -> int:
-        return pull.run(self.services)
+        return transaction_lists.run(self.services)
 
     def deliver(self) -> int:
         return deliver.run(self.services)
 
-    def read_sms_reports(self) -> int:
-        return sms_reports.run(self.services)
+    def read_incoming_sms(self) -> int:
+        return incoming_sms.run(self.services)
 
     def work(self) -> None:
         """Does what is due in the queue `money`, once."""

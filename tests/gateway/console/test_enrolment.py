@@ -16,7 +16,7 @@ from mutuelle.cover import cover_books
 from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
 from mutuelle.organisation import tenants
-from mutuelle.schemes.versions import last_day
+from mutuelle.schemes.version_rules import last_day
 from mutuelle.subsidies import claim_amounts, claim_facts
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import Period

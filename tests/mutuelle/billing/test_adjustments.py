@@ -21,7 +21,7 @@ from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.payments import reversals
 from mutuelle.payments.operators import Movement
-from mutuelle.schemes.versions import months_after
+from mutuelle.schemes.version_rules import months_after
 from mutuelle.verification import verify
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.mutuelle.verification.world import broken

@@ -15,7 +15,7 @@ from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, stages_reached
 from mutuelle.cover.rights import RightsState
 from mutuelle.organisation import tenants
-from mutuelle.schemes.versions import Version
+from mutuelle.schemes.version_rules import Version
 from mutuelle.verification import verify
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people

@@ -12,9 +12,9 @@ from sqlalchemy.pool import NullPool
 
 from mutuelle import db
 from mutuelle.errors import Refused
-from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies import claim_steps, claim_store
+from mutuelle.subsidies.claim_steps import PayerAnswer
 from mutuelle.subsidies.claim_store import Claim
-from mutuelle.subsidies.claims import PayerAnswer
 from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 from tests.support.templates import Database
@@ -182,7 +182,7 @@ def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
         ):
             session.scalars(select(Claim)).all()
     with pytest.raises(Exception, match=r"No row|row-level"), office.console(office.coumba) as session:
-        claims.cancel(session, office.coumba, claim)
+        claim_steps.cancel(session, office.coumba, claim)
 
 
 CLAIM = "I12 claim SN-TEST/ETAT/2026/001"

@@ -14,7 +14,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.subsidies import claim_checks
 from mutuelle.subsidies.claim_lines import Period
-from mutuelle.subsidies.claims import PayerAnswer
+from mutuelle.subsidies.claim_steps import PayerAnswer
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
 

@@ -11,9 +11,9 @@ import pytest
 from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.payments import ledger
-from mutuelle.subsidies import claim_store, claim_totals, claims
+from mutuelle.subsidies import claim_steps, claim_store, claim_totals
 from mutuelle.subsidies.claim_lines import Period
-from mutuelle.subsidies.claims import PayerAnswer
+from mutuelle.subsidies.claim_steps import PayerAnswer
 from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, NAMES, NOVEMBER, ClaimsWorld
 from tests.support.templates import Database
@@ -118,7 +118,7 @@ def test_a_cancelled_draft_frees_its_lines(office: ClaimsWorld) -> None:
     office.joins()
     first = office.draft(DECEMBER)
     with office.console() as session:
-        claims.cancel(session, office.bakary, first)
+        claim_steps.cancel(session, office.bakary, first)
     second = office.draft(DECEMBER)
     assert (second.number, second.total) == ("SN-TEST/ETAT/2026/002", 10_500)
     office.send(second)
@@ -273,7 +273,7 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
         assert refused(lambda same=same: office.pay(sent[1], 4_000, same)).key == "claim.reference-known"
     with ThreadPoolExecutor(1) as other:  # two people note it at the same moment
         with office.console() as session:
-            claims.pay(session, office.bakary, sent[0], 500, "BCEAO 78", date(2027, 3, 2))
+            claim_steps.pay(session, office.bakary, sent[0], 500, "BCEAO 78", date(2027, 3, 2))
             second_payment = other.submit(refused, lambda: office.pay(sent[1], 500, "BCEAO 78"))
             wait([second_payment], timeout=0.3)
         assert second_payment.result().values == {"number": first.number}
@@ -297,8 +297,8 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
     "reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"]
 )
 def test_a_rejection_needs_a_reason_without_a_phone_number(reason: str) -> None:
-    assert not claims._is_reason(reason)
-    assert claims._is_reason("absent de la liste 12, page 345")
+    assert not claim_steps._is_reason(reason)
+    assert claim_steps._is_reason("absent de la liste 12, page 345")
 
 
 def test_the_hash_is_that_of_the_file_and_the_totals_are_those_of_the_lines(office: ClaimsWorld) -> None:

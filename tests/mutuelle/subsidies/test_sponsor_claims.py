@@ -15,7 +15,7 @@ from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.payments import ledger
-from mutuelle.subsidies import claim_checks, claim_store, claims
+from mutuelle.subsidies import claim_checks, claim_steps, claim_store
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
@@ -118,7 +118,7 @@ def test_the_database_and_verify_know_whose_line_it_is(
 ) -> None:
     first, second = both
     with office.console() as session:
-        claims.cancel(session, office.bakary, second.claim)
+        claim_steps.cancel(session, office.bakary, second.claim)
     head = (
         "INSERT INTO subsidy_claims (tenant_id, id, number, payer, year, ordinal, period_from, period_until,"
         " again, currency, lines, total, lines_hash, state, made_by, made_at, sponsor_id)"

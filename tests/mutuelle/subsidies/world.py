@@ -26,7 +26,7 @@ from mutuelle.payments import reversals, settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
-from mutuelle.subsidies import claim_store, claim_totals, claims
+from mutuelle.subsidies import claim_steps, claim_store, claim_totals
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim
 from mutuelle.verification import verify
@@ -191,30 +191,30 @@ class ClaimsWorld:
     ) -> Claim:
         self.on(on or (period.until + timedelta(2)).isoformat())
         with self.console() as session:
-            return claims.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
+            return claim_steps.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
 
     def check(self, claim: Claim, person: Manager | None = None) -> None:
         with self.console() as session:
-            claims.check(session, person or self.ndeye, claim)
+            claim_steps.check(session, person or self.ndeye, claim)
 
     def send(self, claim: Claim) -> None:
         self.check(claim)
         with self.console() as session:
-            claims.send(session, self.bakary, claim)
+            claim_steps.send(session, self.bakary, claim)
 
-    def answer(self, claim: Claim, *answers: claims.PayerAnswer) -> int:
+    def answer(self, claim: Claim, *answers: claim_steps.PayerAnswer) -> int:
         with self.console() as session:
-            return claims.answer(session, self.bakary, claim, answers)
+            return claim_steps.answer(session, self.bakary, claim, answers)
 
     def accept(self, claim: Claim) -> int:
         with self.console() as session:
-            return claims.accept_rest(session, self.bakary, claim)
+            return claim_steps.accept_rest(session, self.bakary, claim)
 
     def pay(self, claim: Claim, amount: int, reference: str = "") -> None:
         """Notes a payment, by default under a new reference."""
         with self.console() as session:
             reference = reference or f"VIR-{next(self.numbers)}"
-            claims.pay(session, self.bakary, claim, amount, reference, clock.today("Africa/Dakar"))
+            claim_steps.pay(session, self.bakary, claim, amount, reference, clock.today("Africa/Dakar"))
 
     def lines(self, claim: Claim) -> list[AnsweredLine]:
         with self.console() as session:

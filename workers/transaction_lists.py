@@ -31,7 +31,7 @@ HOLD_S = 15
 EARLIER = timedelta(hours=1)  # how far back a notice of unrequested money makes us read
 SILENT = timedelta(hours=1)  # age of the last complete read after which a case for staff is opened
 LINE_KINDS = (FlagKind.UNREADABLE, FlagKind.REVERSAL, FlagKind.STUCK)  # of cases about one line
-log = logging.getLogger("workers.pull")
+log = logging.getLogger("workers.transaction_lists")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mutuelle import clock, db
 from tests.workers.world import WorkerWorld
-from workers import batch, forget, queues, schedule
+from workers import batch, blank_old_input, queues, schedule
 
 OPENING = json.dumps({"spoken": "3*1*1*2*1*808512", "scheme": "SN-CMU"})
 SESSIONS = (
@@ -35,7 +35,7 @@ def rows_of(town: WorkerWorld, query: str) -> list[tuple[Any, ...]]:
 def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(town: WorkerWorld) -> None:
     sessions(town, "old", "26 hours", 2 * batch.LIMIT + 5)
     sessions(town, "young", "23 hours")
-    assert [forget.run(town.services) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
+    assert [blank_old_input.run(town.services) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
     readable = "SELECT foreign_id FROM ussd_sessions WHERE opening <> '{}' OR heard IS NOT NULL"
     assert rows_of(town, readable) == [("young1",)]
     assert rows_of(town, "SELECT count(*) FROM ussd_sessions") == [
@@ -53,13 +53,13 @@ def test_bodies_of_notices_are_blanked_after_notice_days_and_digest_and_outcome_
     town.read_callbacks()
     (before,) = town.notices()
     assert b"checkout" in before.words
-    assert forget.run(town.services) == 0
+    assert blank_old_input.run(town.services) == 0
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at - make_interval(days => %s)",
                            [town.services.settings.notice_days + 1])  # fmt: skip
-    assert forget.run(town.services) == 0  # once an hour is enough
+    assert blank_old_input.run(town.services) == 0  # once an hour is enough
     town.pass_time(3_600)
-    assert [forget.run(town.services) for _ in range(2)] == [1, 0]
+    assert [blank_old_input.run(town.services) for _ in range(2)] == [1, 0]
     (after,) = town.notices()
     assert (after.words, after.digest, after.outcome, after.state) == (
         b"",
@@ -76,7 +76,7 @@ def test_notices_that_are_not_processed_yet_are_not_blanked(town: WorkerWorld) -
     town.answers(home)
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at - interval '5000 days'")
-    assert forget.run(town.services) == 0
+    assert blank_old_input.run(town.services) == 0
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at + interval '5000 days'")
     town.read_callbacks()
