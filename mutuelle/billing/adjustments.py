@@ -59,8 +59,8 @@ def apply_rules(
 def apply_todays_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date) -> None:
     """Prices the bills under way that have opened nothing by the rules in force on the day `on`.
 
-    Whoever joins on that day would pay the same. Bills that have opened cover stay as they are. Refused as
-    by `apply`.
+    Whoever joins on that day would pay the same. Bills that have opened cover stay as they are. No SMS is
+    queued: the next screen or reminder says what is owed. Refused as by `apply`.
     """
     _adjust(session, (tenant_id, household_id), on, AdjustmentReason.UNOPENED, on)
 
@@ -117,7 +117,7 @@ def _adjust(
     results = [adjustment_writer.settle(session, household, row, shares, on) for row, shares in adjusted]
     if results:
         _pay_from_credit(session, household, results, on)
-    if reason != AdjustmentReason.SPONSOR:
+    if reason not in (AdjustmentReason.SPONSOR, AdjustmentReason.UNOPENED):
         _notify(session, household, results)
     return results
 
