@@ -1,8 +1,8 @@
-"""Tests the simulator's seeds: six fixed ones, two random ones, one of them twice, and one whole.
+"""Tests the simulator's seeds: four fixed ones, two random ones, one of them twice, and one whole.
 
 Thirty virtual days each. A household costs one or two seconds of a core, and the run has minutes: so the
 whole seed has 100 households (and at least 300 payments), the others SIMULATE_HOUSEHOLDS (16), and there are
-SIMULATE_SEEDS (6) fixed ones. `SIMULATE_SEEDS=20 SIMULATE_HOUSEHOLDS=100 make test` runs twenty-five whole
+SIMULATE_SEEDS (4) fixed ones. `SIMULATE_SEEDS=20 SIMULATE_HOUSEHOLDS=100 make test` runs twenty-five whole
 ones, `make simulate SEED=1 UNTIL=300` runs many.
 A seed that breaks a promise is named with its first broken record; the same seed breaks it again.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 KINDS = ("duplicate", "drop", "delay", "reorder", "timeout_before", "timeout_after", "http_500")
-WITHIN_S = 1500
+WITHIN_S = 2400
 
 
 @pytest.mark.timeout(WITHIN_S)
