@@ -147,6 +147,7 @@ def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> in
 _LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now
+    AND (CAST(:provider AS text) IS NULL OR provider = :provider)
     AND (lease_until IS NULL OR lease_until < :now)
     ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE notices n SET lease_until = :until, attempts = attempts + 1
@@ -156,13 +157,30 @@ RETURNING n.tenant_id, n.id
 """)
 
 
-def lease(session: Session, *, doors: Sequence[Door], limit: int, lease_s: int) -> list[Notice]:
-    """Leases up to `limit` due notices to this worker alone for `lease_s` seconds. Returns them."""
+_DUE_PROVIDERS = text("""
+SELECT DISTINCT provider FROM notices WHERE state = 'new' AND door = :door AND due_at <= :now
+AND (lease_until IS NULL OR lease_until < :now) ORDER BY 1
+""")
+
+
+def due_providers(session: Session, door: Door) -> list[str]:
+    """Returns the operators or aggregators of which a notice is due."""
+    return list(session.scalars(_DUE_PROVIDERS, {"door": door, "now": clock.now()}))
+
+
+def lease(
+    session: Session, *, doors: Sequence[Door], limit: int, lease_s: int, provider: str | None = None
+) -> list[Notice]:
+    """Leases up to `limit` due notices to this worker alone for `lease_s` seconds. Returns them.
+
+    Only those of one operator or aggregator, if `provider` names it.
+    """
     moment = clock.now()
     values = {
         "until": moment + timedelta(seconds=lease_s),
         "now": moment,
         "doors": list(doors),
+        "provider": provider,
         "limit": limit,
     }
     keys = session.execute(_LEASE, values).all()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, inserts
 from mutuelle.db import Row
 
+SMS_LANE = "sms"
 EXCLUSIVE_LOCK = 7263013  # the advisory lock of `lease_exclusively`
 
 
@@ -35,12 +36,16 @@ class TaskState(StrEnum):
 
 
 class Task(Row):
-    """One task about `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`, `remind`)."""
+    """One task about `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`, `remind`).
+
+    `lane` is the operator that it asks, or SMS_LANE.
+    """
 
     __tablename__ = "outbox"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
+    lane: Mapped[str]
     subject_id: Mapped[UUID]
     key: Mapped[str]
     state: Mapped[str]
@@ -58,6 +63,7 @@ def put(
     kind: TaskKind,
     subject_id: UUID,
     *,
+    lane: str,
     in_s: float = 0,
     at: datetime | None = None,
 ) -> None:
@@ -67,6 +73,7 @@ def put(
         "tenant_id": tenant_id,
         "id": clock.new_id(),
         "kind": kind,
+        "lane": lane,
         "subject_id": subject_id,
         "key": f"{kind}:{subject_id}",
         "state": TaskState.WAITING,
@@ -80,7 +87,7 @@ def put(
 _LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM outbox
-    WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
+    WHERE state = 'waiting' AND kind = :kind AND lane = :lane AND due_at <= :now
     AND (lease_until IS NULL OR lease_until < :now)
     ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE outbox o SET lease_until = :until, attempts = attempts + 1
@@ -90,26 +97,38 @@ RETURNING o.id
 """)
 
 
-def lease(session: Session, kind: TaskKind, *, limit: int, lease_s: int) -> list[Task]:
-    """Leases up to `limit` due tasks of `kind` to this worker alone for `lease_s` seconds. Returns them."""
+def due_lanes(session: Session, kinds: Sequence[TaskKind]) -> list[tuple[TaskKind, str]]:
+    """Returns which kinds of tasks are due in which lanes, in the order of `kinds`."""
+    rows = session.execute(_DUE_LANES, {"kinds": list(kinds), "now": clock.now()})
+    return sorted(((TaskKind(row.kind), row.lane) for row in rows), key=lambda row: kinds.index(row[0]))
+
+
+def lease(session: Session, kind: TaskKind, lane: str, *, limit: int, lease_s: int) -> list[Task]:
+    """Leases up to `limit` due tasks of a lane to this worker alone for `lease_s` seconds. Returns them."""
     moment = clock.now()
-    values = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
+    values = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "lane": lane}
+    values["limit"] = limit
     ids = session.scalars(_LEASE, values).all()
     rows = session.scalars(select(Task).where(Task.id.in_(ids))).all() if ids else []
     return sorted(rows, key=lambda row: (row.due_at, str(row.id)))
 
 
+_DUE_LANES = text("""
+SELECT DISTINCT kind, lane FROM outbox
+WHERE state = 'waiting' AND kind = ANY(:kinds) AND due_at <= :now
+AND (lease_until IS NULL OR lease_until < :now)
+""")
 _NONE_LEASED = text(
     "SELECT pg_try_advisory_xact_lock(:lock) AND NOT EXISTS ("
     " SELECT FROM outbox WHERE state = 'waiting' AND kind = :kind AND lease_until >= :now)"
 )
 
 
-def lease_exclusively(session: Session, kind: TaskKind, *, limit: int, lease_s: int) -> list[Task]:
+def lease_exclusively(session: Session, kind: TaskKind, lane: str, *, limit: int, lease_s: int) -> list[Task]:
     """Leases like `lease`, but nothing while another worker holds tasks of this kind."""
     if not session.scalar(_NONE_LEASED, {"lock": EXCLUSIVE_LOCK, "kind": kind, "now": clock.now()}):
         return []
-    return lease(session, kind, limit=limit, lease_s=lease_s)
+    return lease(session, kind, lane, limit=limit, lease_s=lease_s)
 
 
 def end(session: Session, task: Task, outcome: str) -> None:

@@ -58,6 +58,7 @@ class Listener(SimpleWorker):
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self.asked_to_stop = True
+        services.current().stopping.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 

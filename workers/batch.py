@@ -23,6 +23,11 @@ def set_inline(inline: bool) -> None:
     _inline = inline
 
 
+def is_inline() -> bool:
+    """Whether this process works on rows one by one."""
+    return _inline
+
+
 def for_each(
     rows: Iterable[Item],
     operator_of: Callable[[Item], str],

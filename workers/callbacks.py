@@ -18,7 +18,8 @@ from mutuelle.payments import payments, settlement
 from mutuelle.payments.operators import PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import ReceiptDoor
-from workers import batch, payment_requests, transaction_lists
+from workers import lanes, payment_requests, transaction_lists
+from workers.lanes import RowSource
 from workers.services import WorkerServices
 
 NO_REQUEST = "names no request of this account"
@@ -27,17 +28,28 @@ TRIES = 8  # about ten minutes: a notice ends within fifteen (I4)
 
 def run(services: WorkerServices) -> int:
     """Reads the callbacks that are due. Returns how many were leased. May run twice, late or out of order."""
+    return lanes.run(lambda: sources(services), lambda: services.doorbell.ring(QueueName.MESSAGES))
+
+
+def sources(services: WorkerServices) -> list[RowSource]:
+    """The callbacks that are due, by operator."""
     with db.transaction(db.Role.WORKER) as session:
-        due = inbox.lease(session, doors=[Door.MOMO], limit=batch.LIMIT, lease_s=services.settings.lease_s)
-    batch.for_each(
-        due,
-        lambda notice: notice.provider,
-        lambda notice: _read(services, notice),
-        _put_back,
-        lease_s=services.settings.lease_s,
-        ring=lambda: services.doorbell.ring(QueueName.MESSAGES),
-    )
-    return len(due)
+        operators = inbox.due_providers(session, Door.MOMO)
+    return [_source(services, operator) for operator in operators]
+
+
+def _source(services: WorkerServices, operator: str) -> RowSource:
+    def lease(limit: int) -> list[Notice]:
+        with db.transaction(db.Role.WORKER) as session:
+            return inbox.lease(
+                session,
+                doors=[Door.MOMO],
+                provider=operator,
+                limit=limit,
+                lease_s=services.settings.lease_s,
+            )
+
+    return RowSource(operator, "callback", lease, lambda notice: _read(services, notice), _put_back)
 
 
 def _read(services: WorkerServices, notice: Notice) -> None:

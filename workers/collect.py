@@ -11,10 +11,10 @@ from workers.services import WorkerServices
 
 def run(services: WorkerServices) -> int:
     """Sends what is due. Returns how many were leased. May run twice: an operator takes a reference once."""
-    return payment_requests.run(services, TaskKind.COLLECT, _collect)
+    return payment_requests.run(services, TaskKind.COLLECT, ask)
 
 
-def _collect(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:
+def ask(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:
     """Sends one request. Returns its status.
 
     After a time-out the operator may have received the request: from the second try on, query its status

@@ -35,7 +35,7 @@ def run(services: WorkerServices) -> int:
     """Sends the due messages. Returns how many were leased. One that may have been sent is not sent again."""
     lease_s = services.settings.lease_s
     with db.transaction(db.Role.WORKER) as session:
-        due = outbox.lease(session, TaskKind.DELIVER, limit=batch.LIMIT, lease_s=lease_s)
+        due = outbox.lease(session, TaskKind.DELIVER, outbox.SMS_LANE, limit=batch.LIMIT, lease_s=lease_s)
     batch.for_each(
         due,
         lambda task: "sms",
@@ -51,7 +51,9 @@ def send_reminders(services: WorkerServices) -> int:
     per_s, lease_s = services.settings.sms_per_s, services.settings.lease_s
     limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
     with db.transaction(db.Role.WORKER) as session:
-        due = outbox.lease_exclusively(session, TaskKind.REMIND, limit=limit, lease_s=lease_s)
+        due = outbox.lease_exclusively(
+            session, TaskKind.REMIND, outbox.SMS_LANE, limit=limit, lease_s=lease_s
+        )
     started = clock.ticks()
 
     def send_at_pace(row: tuple[int, Task]) -> None:

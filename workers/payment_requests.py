@@ -23,10 +23,11 @@ from mutuelle.money import Money
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments import payments, settlement
-from mutuelle.payments.operators import PaymentStatus, Status, TakesPayments
+from mutuelle.payments.operators import OperatorConnection, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import ReceiptDoor
-from workers import batch
+from workers import lanes
+from workers.lanes import RowSource
 from workers.services import WorkerServices
 
 POLL_FIRST_S = 5
@@ -45,7 +46,7 @@ class OperatorRequest:
 
     account: OperatorAccount
     payment: Payment
-    operator: TakesPayments
+    operator: OperatorConnection
 
     @property
     def payer(self) -> str:
@@ -56,33 +57,33 @@ class OperatorRequest:
         return Money(self.payment.amount, self.payment.currency)
 
 
-def run(
-    services: WorkerServices,
-    kind: TaskKind,
-    ask: Callable[[WorkerServices, Task, OperatorRequest], PaymentStatus],
-) -> int:
-    """Leases the due tasks of `kind`, calls `ask` for each and settles the answers. Returns their number.
+# Asks an operator about the payment of a task. Returns its answer.
+Ask = Callable[[WorkerServices, Task, OperatorRequest], PaymentStatus]
 
-    A task that fails does not hold up the others.
-    """
-    with db.transaction(db.Role.WORKER) as session:
-        due = outbox.lease(session, kind, limit=batch.LIMIT, lease_s=services.settings.lease_s)
-    rows = []
-    for task in due:
-        try:
-            rows.append((task, look_up(services, task.tenant_id, task.subject_id)))
-        except Exception as error:  # of any kind: a row that cannot even be read
-            log.exception("row failed: %s", type(error).__name__)
-            put_back(task, type(error).__name__)
-    batch.for_each(
-        rows,
-        lambda row: row[1].account.operator,
-        lambda row: conclude(row[1], ask(services, *row), ReceiptDoor.POLL, row[0]),
-        lambda row, reason: put_back(row[0], reason),
-        lease_s=services.settings.lease_s,
-        ring=lambda: services.doorbell.ring(QueueName.MESSAGES),
-    )
-    return len(due)
+
+def source(services: WorkerServices, kind: TaskKind, lane: str, ask: Ask) -> RowSource:
+    """The due tasks of `kind` in a lane. Each is settled by what `ask` returns about it."""
+
+    def lease(limit: int) -> list[Task]:
+        with db.transaction(db.Role.WORKER) as session:
+            return outbox.lease(session, kind, lane, limit=limit, lease_s=services.settings.lease_s)
+
+    def work(task: Task) -> None:
+        request = look_up(services, task.tenant_id, task.subject_id)
+        conclude(request, ask(services, task, request), ReceiptDoor.POLL, task)
+
+    return RowSource(lane, kind, lease, work, put_back)
+
+
+def run(services: WorkerServices, kind: TaskKind, ask: Ask) -> int:
+    """Works on the due tasks of one `kind`. Returns their number."""
+
+    def look() -> list[RowSource]:
+        with db.transaction(db.Role.WORKER) as session:
+            due = outbox.due_lanes(session, [kind])
+        return [source(services, kind, lane, ask) for _, lane in due]
+
+    return lanes.run(look, lambda: services.doorbell.ring(QueueName.MESSAGES))
 
 
 def look_up(services: WorkerServices, tenant_id: UUID, payment_id: UUID) -> OperatorRequest:
@@ -97,7 +98,7 @@ def for_payment(services: WorkerServices, session: Session, payment: Payment) ->
     return OperatorRequest(account, payment, services.operator(account))
 
 
-def query(operator: TakesPayments, ref: UUID, operator_ref: str | None = None) -> PaymentStatus | None:
+def query(operator: OperatorConnection, ref: UUID, operator_ref: str | None = None) -> PaymentStatus | None:
     """Queries the status of `ref`. None when the operator does not know it. May raise Unavailable.
 
     `unknown` with `unread_proof` when the answer proves money but cannot be read whole.
@@ -164,7 +165,7 @@ def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: Pay
         outbox.end(session, task, outcome)
     elif task.kind == TaskKind.COLLECT and answer.status is Status.PENDING:
         outbox.end(session, task, outcome)
-        outbox.put(session, task.tenant_id, TaskKind.POLL, payment.id, in_s=POLL_FIRST_S)
+        outbox.put(session, task.tenant_id, TaskKind.POLL, payment.id, lane=task.lane, in_s=POLL_FIRST_S)
     else:
         wait_s = outbox.backoff_s(task.attempts) if payment.live else RARE_S
         outbox.postpone(session, task, wait_s, outcome)

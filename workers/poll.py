@@ -10,10 +10,10 @@ from workers.services import WorkerServices
 
 def run(services: WorkerServices) -> int:
     """Queries what is due. Returns how many were leased. A repeat changes nothing."""
-    return payment_requests.run(services, TaskKind.POLL, _query)
+    return payment_requests.run(services, TaskKind.POLL, ask)
 
 
-def _query(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:
+def ask(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:
     """Queries the operator. A *not found* for an accepted request is not final: keep polling."""
     payment = request.payment
     try:

@@ -1,9 +1,11 @@
 """The jobs of the queues. RQ calls the function of a queue by its name, without arguments."""
 
 from collections.abc import Callable
+from time import monotonic
 
 from gateway.doorbell import QueueName
-from mutuelle import db
+from mutuelle import db, outbox
+from mutuelle.outbox import TaskKind
 from workers import (
     batch,
     bill,
@@ -13,24 +15,38 @@ from workers import (
     deliver,
     expire_proofs,
     incoming_sms,
+    lanes,
+    payment_requests,
     poll,
     remind,
     schedule,
     services,
     transaction_lists,
 )
+from workers.lanes import RowSource
 from workers.services import WorkerServices
 
+ASKS = {TaskKind.COLLECT: collect.ask, TaskKind.POLL: poll.ask}
 ROUNDS = 20  # full batches of one step in one job, so that the worker can stop in between
 REMINDER_ROUNDS = 6  # each sends for `deliver.BURST_S`; receipts go in between
 
 
 def money() -> None:
-    """Sends payment requests, reads callbacks, polls, reads transaction lists."""
+    """Sends payment requests, reads callbacks, polls, reads transaction lists; each operator in its lane."""
     current = services.current()
-    for step in (callbacks.run, collect.run, poll.run):
-        _until_empty(step)
-    transaction_lists.run(current)
+    lists = transaction_lists.sources(current)
+
+    def look() -> list[RowSource]:
+        with db.transaction(db.Role.WORKER) as session:
+            due = outbox.due_lanes(session, list(ASKS))
+        tasks = [payment_requests.source(current, kind, lane, ASKS[kind]) for kind, lane in due]
+        once, lists[:] = list(lists), []  # a list that could not be read is due again in the next job
+        return [*callbacks.sources(current), *tasks, *once]
+
+    began = monotonic()
+    lanes.run(look, lambda: current.doorbell.ring(QueueName.MESSAGES), current.stopping.is_set)
+    if current.stopping.is_set() or monotonic() >= began + lanes.WITHIN_S:  # there may be more
+        current.doorbell.ring(QueueName.MONEY)
 
 
 def messages() -> None:

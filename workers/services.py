@@ -1,5 +1,6 @@
 """What a worker process holds: settings, doorbell, and connections to operators and SMS routes."""
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +14,8 @@ from gateway.sms import SMS
 from gateway.sms.message import SendsSms
 from mutuelle import crypto
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.payments.operators import TakesPayments
+from mutuelle.payments.operators import OperatorConnection
+from workers.circuits import Circuit, GuardedOperator
 
 
 @dataclass
@@ -24,15 +26,22 @@ class WorkerServices:
     redis: Redis
     doorbell: Doorbell
     forgot: datetime | None = None  # the hour for which everything old has been blanked
-    _accounts: dict[tuple[UUID, bytes], TakesPayments] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)  # the process was asked to end
+    _circuits: dict[str, Circuit] = field(default_factory=dict)
+    _accounts: dict[tuple[UUID, bytes], OperatorConnection] = field(default_factory=dict)
     _sms: SendsSms | None = None
 
-    def operator(self, account: OperatorAccount) -> TakesPayments:
-        """The connection to `account` at its operator. Changed credentials make a new connection."""
+    def operator(self, account: OperatorAccount) -> OperatorConnection:
+        """The connection to `account` at its operator, behind the operator's circuit.
+
+        Changed credentials make a new connection.
+        """
         key = (account.id, account.credentials)
         if key not in self._accounts:
             credentials = crypto.open_credentials(account.credentials)
-            self._accounts[key] = momo.connect(account.operator, self.settings, credentials)
+            circuit = self._circuits.setdefault(account.operator, Circuit())
+            connection = momo.connect(account.operator, self.settings, credentials)
+            self._accounts[key] = GuardedOperator(connection, circuit)
         return self._accounts[key]
 
     def sms(self) -> SendsSms:

@@ -5,6 +5,7 @@ A line that cannot be read or booked gets a case for staff and keeps its day ope
 """
 
 import logging
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +24,7 @@ from mutuelle.payments import list_cursor, payments, payouts, reversals, settlem
 from mutuelle.payments.list_cursor import ListTurn
 from mutuelle.payments.operators import Movement, MovementPage
 from mutuelle.payments.receipts import ReceiptDoor
+from workers.lanes import RowSource
 from workers.services import WorkerServices
 
 PAGES = 200  # of one day in one run; the rest waits for the next run
@@ -57,11 +59,34 @@ class DayReading:
 
 def run(services: WorkerServices) -> int:
     """Reads the lists that are due, also older ones that were missed. Returns the number of accounts read."""
+    return sum(_pull(services, account, days) for account, days in _due(services))
+
+
+def sources(services: WorkerServices) -> list[RowSource]:
+    """The accounts whose lists are due now, in a lane of one thread for each operator."""
+    by_operator = defaultdict[str, deque[tuple[OperatorAccount, list[date]]]](deque)
+    for account, days in _due(services):
+        by_operator[account.operator].append((account, days))
+
+    def source(operator: str, rows: deque[tuple[OperatorAccount, list[date]]]) -> RowSource:
+        return RowSource(
+            f"{operator} lists",
+            "list",
+            lambda limit: [rows.popleft() for _ in range(min(limit, len(rows)))],
+            lambda row: _pull(services, *row),
+            lambda row, reason: log.error("the lists of %s failed: %s", row[0].code, reason),
+            threads=1,
+        )
+
+    return [source(*item) for item in by_operator.items()]
+
+
+def _due(services: WorkerServices) -> list[tuple[OperatorAccount, list[date]]]:
+    """The accounts whose lists are due, with the days to read; often none: every ring asks."""
     with db.transaction(db.Role.WORKER) as session:
-        due = list_cursor.due(session, every_s=services.settings.pull_s)  # often none: every ring runs this
+        due = list_cursor.due(session, every_s=services.settings.pull_s)
         query = select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code)
-        accounts = list(session.scalars(query))
-    return sum(_pull(services, account, due[account.id]) for account in accounts)
+        return [(account, due[account.id]) for account in session.scalars(query)] if due else []
 
 
 def read_account(services: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:

@@ -145,9 +145,8 @@ def queue(
     elif session.scalar(_ONCE.values(row | {"key": key}).returning(Message.id)) is None:
         return False
     if not stopped:
-        outbox.put(
-            session, tenant_id, TaskKind.DELIVER if key is None else TaskKind.REMIND, message_id, at=at
-        )
+        task = TaskKind.DELIVER if key is None else TaskKind.REMIND
+        outbox.put(session, tenant_id, task, message_id, lane=outbox.SMS_LANE, at=at)
     return True
 
 

@@ -101,7 +101,7 @@ class MovementPage:
     unreadable: tuple[str, ...] = ()
 
 
-class TakesPayments(Protocol):
+class OperatorConnection(Protocol):
     """One merchant account at one operator. Every method may raise Unavailable; none touches our database.
 
     `approval` is how the payer agrees, `give_up_s` how long the operator waits for that, `lists` whether
@@ -129,6 +129,10 @@ class TakesPayments(Protocol):
 
     def fetch_balance(self) -> Money | None:
         """Returns what the account holds now, or None when the operator does not tell it."""
+
+
+class TakesPayments(OperatorConnection, Protocol):
+    """An operator's adapter: a connection that also reads the operator's callbacks."""
 
     @staticmethod
     def read_callback(

@@ -116,7 +116,7 @@ def request(
     }
     payment = Payment(**row)
     inserts.add(session, Payment, row)
-    outbox.put(session, payment.tenant_id, outbox.TaskKind.COLLECT, payment.id)
+    outbox.put(session, payment.tenant_id, outbox.TaskKind.COLLECT, payment.id, lane=operator)
     audit.record(
         session,
         tenant_id,

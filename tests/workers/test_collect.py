@@ -132,9 +132,7 @@ def test_two_requests_of_one_household_at_once_are_one(town: WorkerWorld) -> Non
     assert len(town.prompts(home)) == 1
 
 
-def test_a_hundred_and_fifty_requests_take_two_rounds_and_a_poisoned_one_holds_no_other(
-    town: WorkerWorld,
-) -> None:
+def test_of_a_hundred_and_fifty_requests_a_poisoned_one_holds_no_other(town: WorkerWorld) -> None:
     homes = [town.joins("mtn", phone=f"+25078{number:07d}") for number in range(150)]
     for home in homes:
         town.asks(home)
@@ -148,8 +146,7 @@ def test_a_hundred_and_fifty_requests_take_two_rounds_and_a_poisoned_one_holds_n
         past_us.execute(
             "DELETE FROM payments p WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.subject_id = p.id)"
         )
-    assert town.collect() == 100
-    assert town.collect() in (50, 51)  # the poisoned one again, where the first round took its five seconds
+    assert town.collect() in (150, 151, 152)  # the poisoned one again, five and ten seconds later
     with db.transaction(db.Role.AUDITOR) as session:
         assert dict(session.execute(select(Payment.status, func.count()).group_by(Payment.status)).all()) == {
             "pending": 149

@@ -90,7 +90,7 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
     home = town.joins("mtn")
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
-        (slow,) = outbox.lease(session, "collect", limit=1, lease_s=1)
+        (slow,) = outbox.lease(session, "collect", "mtn", limit=1, lease_s=1)
     request = payment_requests.look_up(town.services, payment.tenant_id, payment.id)
     town.pass_time(2)
     town.collect()

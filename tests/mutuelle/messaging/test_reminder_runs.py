@@ -153,7 +153,7 @@ def test_while_one_worker_sends_reminders_no_other_does(day):
 
     def claim():
         with db.transaction(db.Role.WORKER) as session:
-            return outbox.lease_exclusively(session, "remind", limit=2, lease_s=150)
+            return outbox.lease_exclusively(session, "remind", "sms", limit=2, lease_s=150)
 
     assert len(claim()) == 2
     assert claim() == []
