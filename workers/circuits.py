@@ -38,7 +38,7 @@ class Circuit:
         except Unavailable:
             self._record_failure()
             raise
-        except Exception:
+        except Exception:  # of any other kind: there was an answer, which the caller judges
             self._record_answer()
             raise
         self._record_answer()

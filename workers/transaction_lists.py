@@ -203,7 +203,7 @@ def _read_pages(
             cursor = page.cursor
             if reading.ended:
                 break
-    except Exception:
+    except Exception:  # of any kind: the failure is recorded, and the caller judges it
         with db.transaction(db.Role.WORKER, account.tenant_id) as session:
             list_cursor.record_failure(session, turn)
         raise

@@ -1,8 +1,8 @@
 """Keeps bills that have opened nothing as if they were issued today, and ends them with their year.
 
-Such a bill has bought no day, so nobody was told its price in exchange for cover: its household pays what
-whoever joins today pays. Once its fixed year is over it can buy nothing any more. It is then reduced to 0
-for every payer, and money that was on it becomes credit, which pays the next bill.
+Such a bill has given no day of cover, so its household pays the price of a household that joins today. After
+the last day of its fixed year the bill is reduced to 0 for every payer, and money that was allocated to it
+becomes credit, which pays the next bill.
 """
 
 from collections.abc import Sequence

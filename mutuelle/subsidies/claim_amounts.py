@@ -29,7 +29,7 @@ from uuid import UUID
 from mutuelle.contributions.quotes import age
 from mutuelle.schemes import schemes
 from mutuelle.schemes.version_rules import Version
-from mutuelle.subsidies.claim_balances import ClaimLedger
+from mutuelle.subsidies.claim_balances import ClaimBalances
 from mutuelle.subsidies.claim_eligibility import Eligibility, NotClaimable, eligibility_of, members_covered
 from mutuelle.subsidies.claim_lines import (
     ClaimHousehold,
@@ -64,7 +64,7 @@ def judge(
     lines: list[DraftLine] = []
     left_out: list[LeftOutAmount] = []
     for household in sorted(households, key=lambda household: household.number):
-        ledger = ClaimLedger(household)
+        ledger = ClaimBalances(household)
         for payable in sorted(household.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
             claimed, reasons = _claim_line(ledger, payable, period, again)
             lines += claimed
@@ -77,7 +77,7 @@ def judge(
 
 
 def _claim_line(
-    ledger: ClaimLedger, payable: PayableLine, period: Period, again: bool
+    ledger: ClaimBalances, payable: PayableLine, period: Period, again: bool
 ) -> tuple[list[DraftLine], UnitsLeftOut]:
     """Claims one bill line and books it. Returns its lines, and its units that are left out."""
     rest_before = ledger.unclaimable_rest(payable)
@@ -94,7 +94,7 @@ def _claim_line(
 
 
 def _ask(
-    ledger: ClaimLedger, payable: PayableLine, period: Period, again: bool
+    ledger: ClaimBalances, payable: PayableLine, period: Period, again: bool
 ) -> tuple[list[DraftLine], UnitsLeftOut]:
     """Returns the lines that ask for a bill line or take it back, and its units that are left out."""
     standing = ledger.standing_units(payable)
@@ -125,7 +125,7 @@ def _ask(
 
 
 def _reason_to_wait(
-    ledger: ClaimLedger, payable: PayableLine, member: ClaimMember, units: int, may_ask: bool
+    ledger: ClaimBalances, payable: PayableLine, member: ClaimMember, units: int, may_ask: bool
 ) -> LeftOutReason | None:
     """Returns why a member's units cannot be asked yet; `may_ask` is false for a rejected line."""
     if ledger.unanswered(payable, member.id):  # its payer may reject a negative line, too
@@ -138,7 +138,7 @@ def _reason_to_wait(
 
 
 def _split(
-    ledger: ClaimLedger, payable: PayableLine, members: Sequence[ClaimMember], rest: int
+    ledger: ClaimBalances, payable: PayableLine, members: Sequence[ClaimMember], rest: int
 ) -> list[MemberUnits]:
     """Splits the rest of a bill line among its members; a decrease also among others of the bill."""
     version = schemes.get(payable.scheme).version(payable.version)
@@ -152,7 +152,7 @@ def _split(
 
 
 def split_decrease(
-    ledger: ClaimLedger, bill_id: UUID, parts: Sequence[MemberUnits], others: Sequence[ClaimMember]
+    ledger: ClaimBalances, bill_id: UUID, parts: Sequence[MemberUnits], others: Sequence[ClaimMember]
 ) -> list[MemberUnits]:
     """Splits a decrease among members: at most what was claimed for each; the remainder goes to the others.
 
@@ -170,7 +170,7 @@ def split_decrease(
 
 
 def _lines(
-    ledger: ClaimLedger, payable: PayableLine, eligibility: Eligibility, requests: Sequence[LineRequest]
+    ledger: ClaimBalances, payable: PayableLine, eligibility: Eligibility, requests: Sequence[LineRequest]
 ) -> list[DraftLine]:
     """Returns a line for each request, smaller by the reductions; no more goes back than was accepted."""
     reductions = _reductions(ledger, payable, requests)
@@ -187,7 +187,9 @@ def _lines(
     return lines
 
 
-def _reductions(ledger: ClaimLedger, payable: PayableLine, requests: Sequence[LineRequest]) -> Counter[UUID]:
+def _reductions(
+    ledger: ClaimBalances, payable: PayableLine, requests: Sequence[LineRequest]
+) -> Counter[UUID]:
     """Returns by how much each member's line is smaller, and reduces the bill's unclaimable units by it.
 
     A decrease that was claimed in part, because a positive line was rejected, leaves a rest. A positive line
@@ -213,7 +215,7 @@ def _reductions(ledger: ClaimLedger, payable: PayableLine, requests: Sequence[Li
     return reductions
 
 
-def _cancel_decrease(ledger: ClaimLedger, payable: PayableLine) -> list[DraftLine]:
+def _cancel_decrease(ledger: ClaimBalances, payable: PayableLine) -> list[DraftLine]:
     """Cancels an accepted negative line when the positive line it corrected was rejected."""
     lines = []
     for line in ledger.reversals(payable):

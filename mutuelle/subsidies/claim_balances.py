@@ -72,7 +72,7 @@ class MemberClaims:
             self.waiting = True
 
 
-class ClaimLedger:
+class ClaimBalances:
     """What was claimed for one household, by bill and member, the lines of the new draft included.
 
     `unclaimable` is by bill: the units that no line asks for and none will, see `unclaimable_rest`.

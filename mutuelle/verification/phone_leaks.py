@@ -88,7 +88,7 @@ def _numbers_in(table: str, columns: Sequence[str]) -> str:
         f"SELECT 'national', {_digits_in(free_text)}" if free_text else "",
     ]
     either = " UNION ALL ".join(filter(None, kinds))
-    return f"SELECT '{table}', {_KEY}, number.* FROM {table} t, LATERAL ({either}) number"  # noqa: S608
+    return f"SELECT '{table}', {_KEY}, number.* FROM {table} t, LATERAL ({either}) number"  # noqa: S608 - names of the catalogue
 
 
 def _digits_in(columns: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from psycopg import sql
@@ -36,8 +37,8 @@ class Books:
     session_id: UUID
 
 
-def paid(amount: int, transaction: str, **more: object) -> Movement:
-    return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
+def paid(amount: int, transaction: str, **more: Any) -> Movement:
+    return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)
 
 
 def enrol(world: World, phone: str = AWA) -> enrolment.Enrolment:

@@ -1,22 +1,20 @@
 """A category that is proven when the cover of a bill begins holds for that whole bill."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.billing import billing_runs
 from mutuelle.cover.rights import RightsState
 from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence, EvidenceKind
-from mutuelle.verification import verify
+from tests.mutuelle.billing.days import on_date, valid_books, write_bills
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people
 from tests.support.people import World
 from tests.support.templates import Database
-from workers import bill
 
 CARD = Evidence(EvidenceKind.DOCUMENT, "BF0042-17")
 
@@ -25,32 +23,21 @@ CARD = Evidence(EvidenceKind.DOCUMENT, "BF0042-17")
 def world(module_database: Database) -> Iterator[World]:
     people.connect(module_database.url)
     module_database.empty()
-    it_is(2026, 8, 10)
-    yield people.settle_in()
-    with db.transaction(db.Role.AUDITOR) as session:
-        assert verify.run(session).broken == []
+    on_date(2026, 8, 10)
+    with valid_books():
+        yield people.settle_in()
     clock.install(clock.Source())
     db.disconnect()
 
 
-def it_is(year: int, month: int, day: int) -> None:
-    moment = datetime(year, month, day, 9, tzinfo=UTC)
-    clock.install(clock.Source(now=lambda: moment))
-
-
 def a_day_passes(household: BilledHousehold, year: int, month: int, day: int) -> None:
     """Expires the household's proof if it is over, then writes the bills of the day."""
-    it_is(year, month, day)
+    on_date(year, month, day)
     with db.transaction(db.Role.WORKER, household.tenant) as session:
         row = households.claim_of(session, household.tenant, household.id)
         assert row is not None
         category_proofs.expire(session, household.tenant, row)
-    with db.transaction(db.Role.WORKER) as session:
-        days = billing_runs.due(session)
-    for mutuelle_day in days:
-        while bill.write_page(mutuelle_day):
-            pass
-    household.today = clock.now().date()
+    write_bills(household)
 
 
 def proven(place: people.Place, category: str, until: date) -> BilledHousehold:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -54,15 +55,22 @@ def test_the_list_leads_to_the_money_of_a_lost_request(town: WorkerWorld) -> Non
     in_suspense(town, payment)
 
 
+def mtn_row(town: WorkerWorld, payment: Payment) -> dict[str, Any]:
+    """The request as the sandbox's MTN keeps it."""
+    row = town.sandbox.running.world.mtn.find(town.account("mtn").code, str(payment.ref))
+    assert row is not None
+    return row
+
+
 def test_money_of_a_lost_request_is_recorded_once_under_any_name_of_the_operator(town: WorkerWorld) -> None:
     """MTN names the transaction only later; the callbacks come at once."""
     home, payment = lost_request(town, "mtn")
     town.answers(home)
-    row = town.sandbox.running.world.mtn.find(home.account.code, str(payment.ref))
-    name = row.pop("financialTransactionId")  # type: ignore[union-attr]
+    row = mtn_row(town, payment)
+    name = row.pop("financialTransactionId")
     town.read_callbacks()
     in_suspense(town, payment)
-    row["financialTransactionId"] = name  # type: ignore[index]
+    row["financialTransactionId"] = name
     for n in range(4):
         body = json.dumps({"externalId": str(payment.ref), "status": "SUCCESSFUL", "n": n}).encode()
         town.calls_back("mtn", body)
@@ -92,9 +100,9 @@ def test_a_lost_request_is_asked_about_until_the_answer_is_final(town: WorkerWor
 def test_a_lost_request_that_stays_without_an_answer_is_left_to_staff(town: WorkerWorld) -> None:
     _, payment = lost_request(town, "mtn")
     body = json.dumps({"externalId": str(payment.ref), "status": "PENDING"}).encode()
-    row = town.sandbox.running.world.mtn.find(town.account("mtn").code, str(payment.ref))
+    row = mtn_row(town, payment)
     town.calls_back("mtn", body)
-    row["status"] = "ONGOING"  # type: ignore[index]
+    row["status"] = "ONGOING"
     for _ in range(30):
         town.read_callbacks()
         town.pass_time(3 * 3_600)
@@ -105,14 +113,14 @@ def test_a_lost_request_that_stays_without_an_answer_is_left_to_staff(town: Work
 def test_a_proof_about_a_lost_request_is_asked_about_until_it_can_be_read(town: WorkerWorld) -> None:
     home, payment = lost_request(town, "mtn")
     town.answers(home)
-    row = town.sandbox.running.world.mtn.find(home.account.code, str(payment.ref))
-    row["amount"] = "3 000"  # type: ignore[index]
+    row = mtn_row(town, payment)
+    row["amount"] = "3 000"
     for _ in range(40):
         town.read_callbacks()
         town.pass_time(3 * 3_600)
     (notice,) = town.notices()
     assert (notice.state, open_flags(town)) == ("new", [("unreadable", f"notice:{notice.id}")])
-    row["amount"] = "3000"  # type: ignore[index]
+    row["amount"] = "3000"
     town.read_callbacks()
     in_suspense(town, payment)
 

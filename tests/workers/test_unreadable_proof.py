@@ -19,7 +19,9 @@ def asked_and_paid(town: WorkerWorld, operator: str) -> tuple[Home, Payment, dic
     town.answers(home, quiet=False)
     world = town.sandbox.running.world
     if operator == "mtn":
-        return home, payment, world.mtn.find(home.account.code, str(payment.ref))  # type: ignore[return-value]
+        mtn_row = world.mtn.find(home.account.code, str(payment.ref))
+        assert mtn_row is not None
+        return home, payment, mtn_row
     (row,) = world.wave.by_reference(home.account.code, str(payment.ref))
     return home, payment, row
 

@@ -96,7 +96,7 @@ def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Term
         row = connection.execute(
             "SELECT credentials, token_hash, currency FROM operator_accounts WHERE code = 'SN-THIRD'"
         )
-        sealed, hashed, currency = row.fetchone()  # type: ignore[misc]
+        sealed, hashed, currency = row.fetchone()  # type: ignore[misc]  # there is one row
     assert (hashed, currency) == (crypto.token_hash(token), "XOF")
     assert crypto.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
     values = "\n".join(row for rows in contents(shell.database).values() for row in rows)

@@ -1,11 +1,11 @@
-"""A newcomer who costs nothing is covered at once and stays so, whoever comes or leaves later (I13).
+"""A member added without a price is covered from that day on, and no later change of others ends it (I13).
 
 Côte d'Ivoire bills each person of five years or more; a younger child is free.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -14,64 +14,30 @@ from mutuelle import clock, db
 from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, stages_reached
 from mutuelle.cover.rights import RightsState
-from mutuelle.organisation import tenants
 from mutuelle.schemes.version_rules import Version
 from mutuelle.verification import verify
+from tests.mutuelle.billing.days import ivorian_place, later, on_day, valid_books
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people
-from tests.support.people import CREDENTIALS, TOKEN, Place
+from tests.support.people import Place
 from tests.support.templates import Database
 
-START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COVERED_DAY = 93  # three months of waiting are over, the month that was paid runs
 
 
 @pytest.fixture(scope="module")
-def settled(module_database: Database) -> Iterator[Place]:
+def settled_place(module_database: Database) -> Iterator[Place]:
     people.connect(module_database.url)
-    with db.transaction(db.Role.LOGIN) as session:
-        tenant = tenants.add_mutuelle(
-            session,
-            code="CI-TEST",
-            short_code="109",
-            name="Mutuelle CI",
-            scheme="CI-CMU",
-            country="CI",
-            currency="XOF",
-            zone="Africa/Abidjan",
-            language="fr",
-        )
-        account = tenants.add_account(
-            session,
-            tenant.id,
-            operator="wave",
-            code="CI-TEST",
-            currency="XOF",
-            credentials=CREDENTIALS["wave"] | {"callback_token": TOKEN},
-            token=TOKEN,
-        )
-    yield Place(tenant.id, account, "*384*58#")
+    yield ivorian_place()
     clock.install(clock.Source())
     db.disconnect()
 
 
 @pytest.fixture
-def place(settled: Place) -> Iterator[Place]:
+def place(settled_place: Place) -> Iterator[Place]:
     on_day(0)
-    yield settled
-    with db.transaction(db.Role.AUDITOR) as session:
-        assert verify.run(session).broken == []
-
-
-def on_day(days: int) -> None:
-    clock.install(clock.Source())
-    moment = START + timedelta(days)
-    clock.install(clock.Source(shift_s=round((moment - clock.now()).total_seconds())))
-
-
-def later(household: BilledHousehold, days: int) -> None:
-    on_day(days)
-    household.today = clock.today("Africa/Abidjan")
+    with valid_books():
+        yield settled_place
 
 
 def covered_family(place: Place, born: tuple[int, ...] = (1985,)) -> BilledHousehold:

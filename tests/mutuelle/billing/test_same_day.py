@@ -1,8 +1,5 @@
 """What is noted by mistake and taken back on the same day leaves the household where it was (I14)."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from mutuelle import clock, db
@@ -14,43 +11,12 @@ from mutuelle.households import households
 from mutuelle.households.evidence import Evidence, EvidenceKind
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor, SponsorTerms
-from mutuelle.verification import verify
+from tests.mutuelle.billing.days import later, on_day
 from tests.mutuelle.billing.world import BilledHousehold
-from tests.support import people
 from tests.support.people import World
-from tests.support.templates import Database
 
-START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 CARD = Evidence(EvidenceKind.DOCUMENT, "BF0042-17")
 CODES = (f"aide-{n}" for n in range(100))
-
-
-@pytest.fixture(scope="module")
-def settled(module_database: Database) -> Iterator[World]:
-    people.connect(module_database.url)
-    on_day(0)
-    yield people.settle_in()
-    clock.install(clock.Source())
-    db.disconnect()
-
-
-@pytest.fixture
-def world(settled: World) -> Iterator[World]:
-    on_day(0)
-    yield settled
-    with db.transaction(db.Role.AUDITOR) as session:
-        assert verify.run(session).broken == []
-
-
-def on_day(days: int) -> None:
-    clock.install(clock.Source())
-    moment = START + timedelta(days)
-    clock.install(clock.Source(shift_s=round((moment - clock.now()).total_seconds())))
-
-
-def later(household: BilledHousehold, days: int) -> None:
-    on_day(days)
-    household.today = clock.today("Africa/Dakar")
 
 
 def proves_indigence(household: BilledHousehold) -> None:
@@ -93,8 +59,8 @@ def state_of(household: BilledHousehold) -> tuple[Position, dict[str, int], list
 
 
 @pytest.mark.parametrize("paid", [0, 1_000, 3_500, 5_250, 10_500])
-def test_two_children_added_by_mistake_and_removed_change_nothing(world: World, paid: int) -> None:
-    household = BilledHousehold(world.senegal)
+def test_two_children_added_by_mistake_and_removed_change_nothing(day_world: World, paid: int) -> None:
+    household = BilledHousehold(day_world.senegal)
     if paid:
         household.pays(paid)
     later(household, 2)
@@ -109,8 +75,8 @@ def test_two_children_added_by_mistake_and_removed_change_nothing(world: World, 
 
 
 @pytest.mark.parametrize("paid", [0, 3_500, 10_500, 11_500])
-def test_a_member_removed_by_mistake_and_added_again_changes_nothing(world: World, paid: int) -> None:
-    household = BilledHousehold(world.senegal)
+def test_a_member_removed_by_mistake_and_added_again_changes_nothing(day_world: World, paid: int) -> None:
+    household = BilledHousehold(day_world.senegal)
     if paid:
         household.pays(paid)
     later(household, 2)
@@ -124,10 +90,10 @@ def test_a_member_removed_by_mistake_and_added_again_changes_nothing(world: Worl
 @pytest.mark.parametrize("paid", [3_500, 10_500, 11_000, 11_500])
 @pytest.mark.parametrize("days_after", [0, 2])
 def test_money_freed_by_mistake_comes_back_from_the_joining_fee(
-    world: World, paid: int, days_after: int
+    day_world: World, paid: int, days_after: int
 ) -> None:
     """The 3 500 that the removal frees pay the joining fee at once; the return takes them back from it."""
-    household, unchanged = BilledHousehold(world.senegal), BilledHousehold(world.senegal)
+    household, unchanged = BilledHousehold(day_world.senegal), BilledHousehold(day_world.senegal)
     for each in (household, unchanged):
         each.pays(paid)
     later(household, days_after)
@@ -141,8 +107,8 @@ def test_money_freed_by_mistake_comes_back_from_the_joining_fee(
     assert household.stands() == unchanged.stands()
 
 
-def test_a_proof_checked_and_refused_on_one_day_opens_nothing(world: World) -> None:
-    household = BilledHousehold(world.senegal)
+def test_a_proof_checked_and_refused_on_one_day_opens_nothing(day_world: World) -> None:
+    household = BilledHousehold(day_world.senegal)
     later(household, 2)
     before = state_of(household)
     proves_indigence(household)
@@ -153,8 +119,8 @@ def test_a_proof_checked_and_refused_on_one_day_opens_nothing(world: World) -> N
     assert household.stands().right.state == RightsState.NEVER
 
 
-def test_a_sponsor_noted_by_mistake_is_taken_back_on_the_same_day(world: World) -> None:
-    household = BilledHousehold(world.senegal)
+def test_a_sponsor_noted_by_mistake_is_taken_back_on_the_same_day(day_world: World) -> None:
+    household = BilledHousehold(day_world.senegal)
     later(household, 2)
     before = state_of(household)
     row = sponsor(household, percent=100)
@@ -166,8 +132,8 @@ def test_a_sponsor_noted_by_mistake_is_taken_back_on_the_same_day(world: World) 
         assert (balance.promised, balance.households) == (0, 0)
 
 
-def test_a_sponsor_that_ends_on_a_later_day_keeps_its_promise(world: World) -> None:
-    household = BilledHousehold(world.senegal)
+def test_a_sponsor_that_ends_on_a_later_day_keeps_its_promise(day_world: World) -> None:
+    household = BilledHousehold(day_world.senegal)
     sponsor(household, percent=50)
     later(household, 2)
     before = state_of(household)
@@ -175,9 +141,9 @@ def test_a_sponsor_that_ends_on_a_later_day_keeps_its_promise(world: World) -> N
     assert state_of(household) == before
 
 
-def test_a_child_and_a_sponsor_of_one_day_ask_for_their_sum(world: World) -> None:
+def test_a_child_and_a_sponsor_of_one_day_ask_for_their_sum(day_world: World) -> None:
     """Half of 14 000 is the sponsor's: 7 000 open the cover, not the 5 250 that the order would give."""
-    household = BilledHousehold(world.senegal)
+    household = BilledHousehold(day_world.senegal)
     household.pays(5_250)
     later(household, 2)
     household.adds(born=2020)
@@ -187,9 +153,9 @@ def test_a_child_and_a_sponsor_of_one_day_ask_for_their_sum(world: World) -> Non
     assert position.owed_dues == 7_000 - 5_250
 
 
-def test_the_members_of_a_day_are_priced_from_the_start_of_the_day(world: World) -> None:
+def test_the_members_of_a_day_are_priced_from_the_start_of_the_day(day_world: World) -> None:
     """Whatever comes and goes in between, the bill is that of the household in the evening."""
-    direct, roundabout = BilledHousehold(world.senegal), BilledHousehold(world.senegal)
+    direct, roundabout = BilledHousehold(day_world.senegal), BilledHousehold(day_world.senegal)
     for household in (direct, roundabout):
         household.pays(4_000)
     on_day(2)
@@ -204,8 +170,8 @@ def test_the_members_of_a_day_are_priced_from_the_start_of_the_day(world: World)
     assert roundabout.stands() == direct.stands()
 
 
-def test_a_category_claimed_and_proven_on_one_day_counts_once(world: World) -> None:
-    household = BilledHousehold(world.senegal)
+def test_a_category_claimed_and_proven_on_one_day_counts_once(day_world: World) -> None:
+    household = BilledHousehold(day_world.senegal)
     later(household, 2)
     claims_category(household, "indigent")
     proves_indigence(household)

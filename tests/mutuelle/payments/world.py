@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -34,14 +35,14 @@ def opened(database: Database) -> Iterator[ConsoleWorld]:
     db.disconnect()
 
 
-def comes(world: ConsoleWorld, transaction: str, amount: int, payer: str = AWA, **more: object) -> UUID:
+def comes(world: ConsoleWorld, transaction: str, amount: int, payer: str = AWA, **more: Any) -> UUID:
     return world.receive(transaction, amount, world.senegal, payer, **more)
 
 
 def reverse(
-    world: ConsoleWorld, transaction: str, amount: int, of: str, at: datetime | None = None, **more: object
+    world: ConsoleWorld, transaction: str, amount: int, of: str, at: datetime | None = None, **more: Any
 ) -> bool:
-    moved = Movement(transaction, Money(amount, "XOF"), at or clock.now(), reverses=of, **more)  # type: ignore[arg-type]
+    moved = Movement(transaction, Money(amount, "XOF"), at or clock.now(), reverses=of, **more)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         return reversals.apply(session, world.senegal.account, moved)
 
@@ -51,9 +52,9 @@ def leaves(
     transaction: str,
     amount: int,
     flow: OutflowDirection = OutflowDirection.OUT,
-    **more: object,
+    **more: Any,
 ) -> bool:
-    moved = Movement(transaction, Money(amount, "XOF"), clock.now(), flow=flow, **more)  # type: ignore[arg-type]
+    moved = Movement(transaction, Money(amount, "XOF"), clock.now(), flow=flow, **more)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         return payouts.settle(session, world.senegal.account, moved)
 

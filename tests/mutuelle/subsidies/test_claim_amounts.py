@@ -17,7 +17,7 @@ from mutuelle.organisation import tenants
 from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_amounts, claim_checks, claim_steps
 from mutuelle.subsidies.claim_amounts import shares
-from mutuelle.subsidies.claim_balances import ClaimLedger
+from mutuelle.subsidies.claim_balances import ClaimBalances
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, DraftLine, PayableLine, Period
 from mutuelle.subsidies.claim_steps import PayerAnswer
 from tests.mutuelle.subsidies import world as offices
@@ -226,7 +226,7 @@ def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carr
     household = ClaimHousehold(ids[0], "", tuple(people), (), day, HouseholdBooks(()), (bill,), ())
     smaller = replace(bill, line_id=ids[2], amount=-less)
     others = [member for member in people if member.id != ids[leaver]]
-    ledger = ClaimLedger(household)
+    ledger = ClaimBalances(household)
     ledger.book(bill.bill_id, lines)
     parts = claim_amounts.split_decrease(ledger, smaller.bill_id, [(people[leaver], -less)], others)
     given_back = {member.id: -units for member, units in parts}

@@ -176,7 +176,7 @@ def test_what_ours_asks_both_read(
         answer(sandbox, str(ref), "decline")
         (callback,) = product.wait(f"/called/{account}")
         # A callback of MTN is not signed: its credentials are not read.
-        hint = Mtn.read_callback(callback.body, callback.headers, {}, None)  # type: ignore[arg-type]
+        hint = Mtn.read_callback(callback.body, callback.headers, {}, None)  # type: ignore[arg-type]  # unused
         assert hint.our_ref == str(ref)
 
 
