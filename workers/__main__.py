@@ -37,7 +37,7 @@ def boot() -> WorkerServices:
     settings = load()
     # A worker that freezes in a transaction locks rows that others lease once its own lease has ended.
     idle_s = min(db.IDLE_S, settings.lease_s)
-    startup.boot(settings, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
+    startup.boot(settings, pool=batch.CONNECTIONS, wait_s=30, idle_s=idle_s)
     worker_services = WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
     services.install(worker_services)
     memory.settle()

@@ -38,7 +38,6 @@ def run(services: WorkerServices) -> int:
         due = outbox.lease(session, TaskKind.DELIVER, outbox.SMS_LANE, limit=batch.LIMIT, lease_s=lease_s)
     batch.for_each(
         due,
-        lambda task: "sms",
         lambda task: _send(services, task),
         payment_requests.put_back,
         lease_s=lease_s,
@@ -63,7 +62,6 @@ def send_reminders(services: WorkerServices) -> int:
 
     batch.for_each(
         enumerate(due),
-        lambda row: "sms",
         send_at_pace,
         lambda row, reason: payment_requests.put_back(row[1], reason),
         lease_s=lease_s,

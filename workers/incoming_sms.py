@@ -28,9 +28,7 @@ def run(services: WorkerServices) -> int:
             session, doors=[Door.SMS_DELIVERY, Door.SMS_INCOMING], limit=batch.LIMIT, lease_s=lease_s
         )
     # In order: no network call is made here, and of two reports about one message the first must count first.
-    batch.for_each(
-        due, lambda notice: notice.provider, _read, _put_back_or_give_up, lease_s=lease_s, in_order=True
-    )
+    batch.for_each(due, _read, _put_back_or_give_up, lease_s=lease_s, in_order=True)
     return len(due)
 
 

@@ -298,7 +298,7 @@ def build_world(database: Database, redis_url: str, folder: Path) -> Iterator[Wo
         with mock.patch.object(logins, "COST", 2):
             seeded = demo.seed(env, sandbox_url, web_url)
         started.callback(db.disconnect)
-        db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
+        db.connect(database.url, pool=batch.CONNECTIONS, wait_s=30)
         journal = {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}
         outside = SandboxServer(from_json(seeded["sandbox"] | journal))
         started.callback(outside.stop)
