@@ -22,18 +22,22 @@ class Crash(BaseException):
 
 
 class CrashPoints:
-    """Counts the places passed since `arm`, and raises Crash at the drawn one."""
+    """Counts how often a kind of place is passed since `arm`, and raises Crash at the drawn time."""
 
     def __init__(self) -> None:
         self.crashes: Counter[str] = Counter()
+        self._place, self._left = "", 0
+
+    def arm(self, place: str, times: int) -> None:
+        """Crashes when `place` (one of CRASH_PLACES) is passed for the `times`-th time, 1 being the next."""
+        self._place, self._left = place, times
+
+    def disarm(self) -> None:
+        """Crashes nowhere."""
         self._left = 0
 
-    def arm(self, places: int) -> None:
-        """Sets the place to crash at, 1 being the next; 0: none."""
-        self._left = places
-
     def pass_point(self, place: str) -> None:
-        if self._left:
+        if self._left and place == self._place:
             self._left -= 1
             if not self._left:
                 self.crashes[place] += 1
@@ -54,7 +58,7 @@ class CrashPoints:
         try:
             yield
         finally:
-            self.arm(0)
+            self.disarm()
             http.event_hooks = {}
             for target, name, hook in hooks:
                 event.remove(target, name, hook)

@@ -27,8 +27,10 @@ JOBS = {"money": queues.money, "messages": queues.messages, "daily": queues.dail
 # How long a worker takes to come to a ring.
 BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0), "daily": (0.5, 30.0)}
 RESTART_S = 10
-# A crash is drawn among so many places; shorter work ends before it.
-PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = 60, 12
+# The kind of place is drawn first, because statements outnumber the others by far; then how often it is
+# passed before the crash, at most so many times. Shorter work ends before it.
+PASSES_IN_A_JOB = {"statement": 50, "before_commit": 5, "after_commit": 5, "before_ask": 3, "after_ask": 3}
+PASSES_IN_A_REQUEST = {"statement": 10, "before_commit": 2, "after_commit": 2}
 
 EARLIEST = """
 SELECT min(at) FROM (
@@ -99,7 +101,7 @@ class Product:
     ) -> tuple[int, str]:
         """Sends one request. Returns status and body, (0, "") when the process crashed."""
         self._has_work = True
-        self._draw_crash(self._crash_share / 10, PLACES_IN_A_REQUEST)
+        self._draw_crash(self._crash_share / 10, PASSES_IN_A_REQUEST)
         try:
             answer = self._web.open(urlsplit(url).path, method=method, data=body, headers=headers)
             return answer.status_code, answer.get_data(as_text=True)
@@ -108,7 +110,7 @@ class Product:
             self._web = self._start_web()
             return 0, ""
         finally:
-            self.crash_points.arm(0)
+            self.crash_points.disarm()
 
     def carry(self, callback: OutgoingCallback) -> int:
         """Delivers a callback. Returns the HTTP status."""
@@ -162,7 +164,7 @@ class Product:
         self._redis.delete(f"rq:job:{self._queues[name].pop_job_id()}")
         self._has_work = True
         self._outside.sync_clock()
-        self._draw_crash(self._crash_share, PLACES_IN_A_JOB)
+        self._draw_crash(self._crash_share, PASSES_IN_A_JOB)
         try:
             JOBS[name]()
         except Crash:
@@ -171,7 +173,7 @@ class Product:
             self._busy_until[name] = self._timeline.now + timedelta(seconds=RESTART_S)
             self._timeline.at(self._busy_until[name], self._mark_work)
         finally:
-            self.crash_points.arm(0)
+            self.crash_points.disarm()
 
     def _end_connections(self) -> None:
         """Cuts the crashed process's connections: PostgreSQL rolls back and releases its locks."""
@@ -184,8 +186,11 @@ class Product:
         """A worker has restarted and looks for jobs."""
         self._has_work = True
 
-    def _draw_crash(self, share: float, places: int) -> None:
-        self.crash_points.arm(self._chance.randint(1, places) if self._chance.random() < share else 0)
+    def _draw_crash(self, share: float, passes: dict[str, int]) -> None:
+        self.crash_points.disarm()
+        if self._chance.random() < share:
+            place = self._chance.choice(list(passes))
+            self.crash_points.arm(place, self._chance.randint(1, passes[place]))
 
     def stop_crashes(self) -> None:
         """Stops crashes from now on."""
