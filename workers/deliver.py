@@ -11,6 +11,7 @@ from menus import sms_words
 from mutuelle import audit, clock, crypto, db, outbox
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Declined, Malformed
+from mutuelle.households import household_sms
 from mutuelle.messaging import gsm7, messages
 from mutuelle.messaging.messages import Message, MessageKind, MessageStatus
 from mutuelle.organisation import tenants
@@ -113,7 +114,7 @@ def _prepare(task: Task) -> PreparedMessage | None:
 
 
 def _may_be_sent(session: Session, message: Message) -> bool:
-    """Whether the message is still to be sent. Ends it if not. Updates the facts of a reminder."""
+    """Whether the message is still to be sent. Ends it if not. Updates the facts of one that waited."""
     if message.status == MessageStatus.SENDING:
         # A worker died, or froze beyond its lease, between marking the message and the answer.
         message.status, message.ended_at = MessageStatus.AMBIGUOUS, clock.now()
@@ -131,6 +132,10 @@ def _may_be_sent(session: Session, message: Message) -> bool:
             stopped = True
         else:
             message.facts = facts
+    if not stopped and message.kind in messages.PRICE_CHANGES and message.household_id is not None:
+        # It has waited for daylight, and the household may have paid meanwhile.
+        state = household_sms.state_now(session, (message.tenant_id, message.household_id))
+        message.facts = {**message.facts, **state}
     if stopped:
         message.status, message.ended_at = MessageStatus.STOPPED, clock.now()
     return not stopped

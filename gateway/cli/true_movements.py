@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from gateway import http_client
 from mutuelle import clock
 from mutuelle.verification.verify import TrueMovement
 
@@ -27,7 +28,8 @@ def read(source: str) -> list[TrueMovement]:
 
 def _raw(source: str) -> bytes:
     if source.startswith(("http://", "https://")):
-        return httpx.get(source, timeout=30, trust_env=False).raise_for_status().content
+        with http_client.client() as http:
+            return http.get(source, timeout=30).raise_for_status().content
     return Path(source).read_bytes()
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle.billing import adjustment_writer, day_basis
+from mutuelle.billing import adjustment_writer, change_sms, day_basis
 from mutuelle.billing.adjustment_writer import AdjustmentResult
 from mutuelle.billing.bills_under_way import bills_under_way
 from mutuelle.billing.day_basis import DayBasis, DayTariff, PriceOf
@@ -15,10 +15,9 @@ from mutuelle.contributions.bills import Bill
 from mutuelle.contributions.quotes import billed_category, price_of
 from mutuelle.cover import cover_books, insured_people, member_rights
 from mutuelle.errors import Refused
-from mutuelle.households import household_sms, households, locks
+from mutuelle.households import households, locks
 from mutuelle.households.households import CategoryClaim
 from mutuelle.households.locks import HouseholdKey
-from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import sponsors
 from mutuelle.payments import allocation
 from mutuelle.schemes import money_rules, schemes
@@ -118,7 +117,7 @@ def _adjust(
     if results:
         _pay_from_credit(session, household, results, on)
     if reason not in (AdjustmentReason.SPONSOR, AdjustmentReason.UNOPENED):
-        _notify(session, household, results)
+        change_sms.notify(session, household, results)
     return results
 
 
@@ -203,15 +202,6 @@ def _pay_from_credit(
         allocation.return_used_credit(session, household, result.bill_id, result.member, on)
     if not allocation.use_credit(session, household, on):
         cover_books.recompute(session, *household)
-
-
-def _notify(session: Session, household: HouseholdKey, results: Sequence[AdjustmentResult]) -> None:
-    """Queues one SMS, sent by daylight, if the member's own share changed."""
-    more = sum(result.member for result in results)
-    if more:
-        kind = MessageKind.ADJUSTED_MORE if more > 0 else MessageKind.ADJUSTED_LESS
-        key = f"adjusted:{results[0].id}"
-        household_sms.queue_once_with_state(session, household, kind, {"amount": abs(more)}, key=key)
 
 
 def _with_promises(shares: Mapping[str, int], promises: Mapping[UUID, int]) -> dict[str, int]:

@@ -8,12 +8,11 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit
 from mutuelle.audit import FlagKind, Subject
-from mutuelle.billing import adjustments
+from mutuelle.billing import adjustments, change_sms
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.errors import Refused
-from mutuelle.households import household_sms, locks
+from mutuelle.households import locks
 from mutuelle.households.locks import HouseholdKey
-from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.schemes import money_rules
@@ -42,7 +41,9 @@ def end_help(session: Session, tenant_id: UUID, household_id: UUID, on: date, by
     locks.lock(session, (tenant_id, household_id))
     if not sponsors.end_sponsorship(session, tenant_id, household_id, on, by):
         return False
-    adjustments.apply(session, tenant_id, household_id, on, AdjustmentReason.SPONSOR)
+    result = adjustments.apply(session, tenant_id, household_id, on, AdjustmentReason.SPONSOR)
+    if result:
+        change_sms.notify(session, (tenant_id, household_id), [result], by_sponsor=True)
     return True
 
 
@@ -72,8 +73,7 @@ def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequ
 def _promise(session: Session, sponsor: Sponsor, household: HouseholdKey, on: date) -> int:
     """Adjusts the bills and notifies the household. Returns what the sponsor promises for the first bill."""
     result = adjustments.apply(session, *household, on, AdjustmentReason.SPONSOR)
-    promised = result.shares.get(money_rules.SPONSOR, 0) if result else 0
-    if promised > 0:
-        facts = {"amount": promised, "sponsor": sponsor.name}
-        household_sms.queue_with_state(session, household, MessageKind.SPONSORED, facts)
-    return promised
+    if result is None:
+        return 0
+    change_sms.notify(session, household, [result], by_sponsor=True, sponsor=sponsor.name)
+    return result.shares.get(money_rules.SPONSOR, 0)

@@ -25,6 +25,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import evidence_numbers, household_sms, households, locks
 from mutuelle.households.evidence import Evidence, columns, holds_until
 from mutuelle.households.households import CategoryClaim
+from mutuelle.messaging import messages
 from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
@@ -256,7 +257,11 @@ def _write(
     since: date,
     values: dict[str, Any],
 ) -> None:
-    """Ends the current row, writes the row that holds from `since`, and adjusts the household's bills."""
+    """Ends the current row, writes the row that holds from `since`, and adjusts the household's bills.
+
+    An SMS about the current row that has not left is withdrawn.
+    """
+    messages.withdraw(session, tenant_id, household_id, messages.PROOF_ANSWERS)
     if current is not None and (current.until is None or current.until >= since):
         current.until = since - DAY
         session.flush()

@@ -73,6 +73,11 @@ def queue_once_with_state(
     return _queue(session, recipient, kind, _state(recipient, books) | facts, key=key)
 
 
+def state_now(session: Session, household: HouseholdKey) -> dict[str, Any]:
+    """Returns the household's state of today as `queue_with_state` adds it to the facts of an SMS."""
+    return _state(*_recipient_and_books(session, household))
+
+
 def recipient_query(household: HouseholdKey) -> pipeline.Statement:
     """Returns the statement whose one row `read_recipient` reads, to be sent together with others."""
     return _RECIPIENT, {"tenant": household[0], "household": household[1]}

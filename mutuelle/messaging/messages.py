@@ -5,6 +5,7 @@ A phone that sent STOP gets no reminders and no news. It still gets replies to i
 payment link, and receipts.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -63,6 +64,9 @@ START_WORDS = frozenset({"START", "OUI", "YES"})
 # The answers to an appeal, for the phone that appealed.
 ANSWERS = frozenset({MessageKind.APPEAL, MessageKind.APPEAL_ACCEPTED, MessageKind.APPEAL_EXPLAINED,
                      MessageKind.APPEAL_CLOSED})  # fmt: skip
+# SMS about a change that a later change may make untrue before they leave.
+PRICE_CHANGES = frozenset({MessageKind.ADJUSTED_MORE, MessageKind.ADJUSTED_LESS})
+PROOF_ANSWERS = frozenset({MessageKind.PROOF_ACCEPTED, MessageKind.PROOF_REFUSED})
 # Kinds that are sent after a STOP, too.
 ALWAYS = ANSWERS | {MessageKind.LINK, MessageKind.RECEIPT, MessageKind.FAILED, MessageKind.EXPIRED,
                     MessageKind.REVERSED, MessageKind.REFUNDED, MessageKind.CORRECTED,
@@ -148,6 +152,27 @@ def queue(
         task = TaskKind.DELIVER if key is None else TaskKind.REMIND
         outbox.put(session, tenant_id, task, message_id, lane=outbox.SMS_LANE, at=at)
     return True
+
+
+def withdraw(
+    session: Session, tenant_id: UUID, household_id: UUID, kinds: Collection[MessageKind]
+) -> list[Message]:
+    """Stops the SMS of these kinds to a household of which no worker has begun to send one. Returns them.
+
+    For a change that makes such an SMS untrue: what was noted by mistake and undone is never sent.
+    """
+    waiting = select(Message).where(
+        Message.tenant_id == tenant_id,
+        Message.household_id == household_id,
+        Message.kind.in_(kinds),
+        Message.status == MessageStatus.QUEUED,
+    )
+    locked = waiting.with_for_update().order_by(Message.id).execution_options(populate_existing=True)
+    withdrawn = list(session.scalars(locked))
+    for message in withdrawn:
+        message.status, message.ended_at = MessageStatus.STOPPED, clock.now()
+    session.flush()
+    return withdrawn
 
 
 def owner_of(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:

@@ -37,7 +37,7 @@ FAULTS = FaultRates(
         "http_500": 0.02,
         "timeout_s": 0,
     },
-    falls=0.03,
+    falls=0.04,
     redis_lost=3,
     outages=1,
     reversed=0.06,

@@ -29,7 +29,7 @@ BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0), "daily": (0.5, 30.0)}
 RESTART_S = 10
 # The kind of place is drawn first, because statements outnumber the others by far; then how often it is
 # passed before the crash, at most so many times. Shorter work ends before it.
-PASSES_IN_A_JOB = {"statement": 50, "before_commit": 5, "after_commit": 5, "before_ask": 3, "after_ask": 3}
+PASSES_IN_A_JOB = {"statement": 50, "before_commit": 5, "after_commit": 5, "before_ask": 2, "after_ask": 2}
 PASSES_IN_A_REQUEST = {"statement": 10, "before_commit": 2, "after_commit": 2}
 
 EARLIEST = """

@@ -26,7 +26,7 @@ def asked_and_paid(town: WorkerWorld, operator: str) -> tuple[Home, Payment, dic
     return home, payment, row
 
 
-def work_for(town: WorkerWorld, seconds: int, step_s: int = 300) -> None:
+def work_for(town: WorkerWorld, seconds: int, step_s: int = 900) -> None:
     """Passes time and does the worker's work without the transaction list, which may prove the money, too."""
     for _ in range(seconds // step_s):
         town.pass_time(step_s)
@@ -75,14 +75,14 @@ def test_proven_money_that_cannot_be_read_stays_unknown_until_it_can(
 def test_an_amount_in_another_form_is_read(town: WorkerWorld, operator: str, amount: object) -> None:
     _, payment, row = asked_and_paid(town, operator)
     row["amount"] = amount
-    work_for(town, 300)
+    work_for(town, 900)
     assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 3_000}, [])
 
 
 def test_a_failing_query_after_the_proof_does_not_make_the_payment_expire(town: WorkerWorld) -> None:
     _, payment, row = asked_and_paid(town, "mtn")
     row["amount"] = "3 000"
-    work_for(town, 300)
+    work_for(town, 900)
     town.faults(http_500=1, drop=1)
     work_for(town, 2 * 3_600)
     assert (town.status(payment), town.sms()) == ("unknown", [])
@@ -95,7 +95,7 @@ def test_a_failing_query_after_the_proof_does_not_make_the_payment_expire(town: 
 def test_a_failure_after_the_proof_is_a_contradiction(town: WorkerWorld) -> None:
     _, payment, row = asked_and_paid(town, "mtn")
     row["amount"] = "3 000"
-    work_for(town, 300)
+    work_for(town, 900)
     row["status"] = "FAILED"
     work_for(town, 3_600)
     assert (town.status(payment), town.sms()) == ("unknown", [])
@@ -111,12 +111,12 @@ def test_a_proof_that_comes_by_callback_after_a_failure_is_asked_about_until_it_
     _, payment, row = asked_and_paid(town, "mtn")
     good = dict(row)
     row.update(status="FAILED", reason="INTERNAL_PROCESSING_ERROR")
-    work_for(town, 300)
+    work_for(town, 900)
     assert (town.status(payment), town.tasks("poll")[0].state) == ("failed", "done")
     row.update(good, amount="3 000")
     body = f'{{"externalId": "{payment.ref}", "status": "SUCCESSFUL"}}'.encode()
     assert town.calls_back("mtn", body) == 202
-    work_for(town, 300)
+    work_for(town, 900)
     assert (town.status(payment), town.tasks("poll")[0].state) == ("failed", "waiting")
     row["amount"] = "3000"
     work_for(town, 3_600)
@@ -127,7 +127,7 @@ def test_a_proof_that_comes_by_callback_after_a_failure_is_asked_about_until_it_
 def test_the_list_reads_what_the_session_does_not_say(town: WorkerWorld) -> None:
     _, payment, row = asked_and_paid(town, "wave")
     row["amount"] = "3000,00"
-    work_for(town, 300)
+    work_for(town, 900)
     assert town.status(payment) == "unknown"
     town.pull()
     assert (town.status(payment), town.parts(), open_flags(town)) == ("confirmed", {"bill": 3_000}, [])

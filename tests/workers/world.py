@@ -13,7 +13,6 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
-import httpx
 from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -170,7 +169,7 @@ class WorkerWorld:
         """Posts to our callback URL. Returns the HTTP status."""
         code = code or self.account(operator).code
         url = self.endpoints["momo"][operator][code]["callback"] + (f"/{ref}" if ref else "")
-        return httpx.post(url, content=body, headers=headers, trust_env=False).status_code
+        return self.sandbox.http.post(url, content=body, headers=headers).status_code
 
     # --- workers
 

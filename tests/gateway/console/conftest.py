@@ -88,6 +88,12 @@ class Site:
 
 
 @pytest.fixture
+def database(emptied_database: Database) -> Database:
+    """Tests of this folder change rows only."""
+    return emptied_database
+
+
+@pytest.fixture
 def scene(database: Database) -> Iterator[ConsoleWorld]:
     yield scenes.open_world(database.url)
     db.disconnect()

@@ -3,59 +3,20 @@
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.billing import sponsorships
-from mutuelle.cover.cover_books import Position
 from mutuelle.cover.rights import RightsState
-from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
-from mutuelle.households.evidence import Evidence, EvidenceKind
 from mutuelle.organisation import sponsors
-from mutuelle.organisation.sponsors import Sponsor, SponsorTerms
 from tests.mutuelle.billing.days import later, on_day
+from tests.mutuelle.billing.same_day_acts import (
+    claims_category,
+    is_refused,
+    no_longer_sponsored,
+    proves_indigence,
+    sponsor,
+    state_of,
+)
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support.people import World
-
-CARD = Evidence(EvidenceKind.DOCUMENT, "BF0042-17")
-CODES = (f"aide-{n}" for n in range(100))
-
-
-def proves_indigence(household: BilledHousehold) -> None:
-    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        assert category_proofs.check(
-            session, household.tenant, household.id, "indigent", CARD, by="manager:1"
-        )
-
-
-def is_refused(household: BilledHousehold) -> None:
-    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        assert category_proofs.refuse(
-            session, household.tenant, household.id, why="not-found", by="manager:1"
-        )
-
-
-def claims_category(household: BilledHousehold, category: str) -> None:
-    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        assert category_proofs.claim(session, household.tenant, household.id, category, by="manager:1")
-
-
-def sponsor(household: BilledHousehold, percent: int) -> Sponsor:
-    terms = SponsorTerms(percent=percent, cap=1_000_000, per_bill=None, since=household.today, until=None)
-    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        row = sponsors.add(
-            session, household.tenant, code=next(CODES), name="ONG", kind="ngo", terms=terms, by="manager:1"
-        )
-        sponsorships.help_household(session, row, household.id, household.today, "manager:1")
-        return row
-
-
-def no_longer_sponsored(household: BilledHousehold) -> None:
-    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        assert sponsorships.end_help(session, household.tenant, household.id, household.today, "manager:1")
-
-
-def state_of(household: BilledHousehold) -> tuple[Position, dict[str, int], list[object]]:
-    parts = {payer: units for payer, units in household.parts().items() if units}
-    return household.stands(), parts, list(household.stored())
 
 
 @pytest.mark.parametrize("paid", [0, 1_000, 3_500, 5_250, 10_500])

@@ -303,7 +303,7 @@ def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(
         connection.execute("DELETE FROM categories WHERE household_id = %s", [home])
 
 
-def test_the_household_is_notified_once_by_daylight_and_without_shaming_words(
+def test_the_household_is_notified_of_the_last_answer_by_daylight_and_without_shaming_words(
     place: World, module_database: Database, later: None
 ) -> None:
     night = (datetime.combine(TODAY, time(23), UTC) - clock.now()).total_seconds()
@@ -315,15 +315,15 @@ def test_the_household_is_notified_once_by_daylight_and_without_shaming_words(
     act(place, category_proofs.refuse, home, why="other-household", by="manager:1")
     with module_database.superuser() as connection:
         kinds = connection.execute(
-            "SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]
+            "SELECT kind, status FROM messages WHERE household_id = %s ORDER BY created_at", [home]
         ).fetchall()
         query = (
             "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id"
             " WHERE household_id = %s AND m.key LIKE %s"
         )
         due = connection.execute(query, [home, "proof%"]).fetchall()
-    expected = ["welcome", "adjusted-less", "proof-accepted", "adjusted-more", "proof-refused"]
-    assert [kind for (kind,) in kinds] == expected
+    withdrawn = [("adjusted-less", "stopped"), ("proof-accepted", "stopped")]
+    assert kinds == [("welcome", "queued"), *withdrawn, ("proof-refused", "queued")]
     assert {moment for (moment,) in due} == {datetime.combine(TODAY + DAY, time(8), UTC)}
     for kind in ("proof-accepted", "proof-refused"):
         text = sms_words.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")

@@ -81,6 +81,12 @@ class Day:
 
 
 @pytest.fixture
+def database(emptied_database: Database) -> Database:
+    """Tests of this folder change rows only."""
+    return emptied_database
+
+
+@pytest.fixture
 def new_day(redis_url: str) -> Iterator[Callable[[Database], Day]]:
     """Returns a function that begins a day in a database: 22 November 2026, ten o'clock."""
     with Redis.from_url(redis_url) as redis:
