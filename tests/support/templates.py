@@ -37,6 +37,46 @@ END $$
 """
 
 
+# The rows of now, and the counters, in a schema that the product does not see.
+KEEP = """
+DO $$
+DECLARE named text; filled boolean; columns text;
+BEGIN
+    DROP SCHEMA IF EXISTS kept CASCADE;
+    CREATE SCHEMA kept;
+    CREATE TABLE kept.sequences AS
+        SELECT format('%I.%I', schemaname, sequencename) AS name, last_value
+        FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
+    CREATE TABLE kept.tables (name text, columns text);
+    FOR named IN SELECT tablename FROM pg_tables
+                 WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', named) INTO filled;
+        IF filled THEN
+            SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+                WHERE attrelid = format('public.%I', named)::regclass AND attnum > 0
+                AND NOT attisdropped AND attgenerated = '';
+            EXECUTE format('CREATE TABLE kept.%I AS SELECT %s FROM public.%I', named, columns, named);
+            INSERT INTO kept.tables VALUES (named, columns);
+        END IF;
+    END LOOP;
+END $$
+"""
+BRING_BACK = """
+DO $$
+DECLARE kept_table record; sequence record;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR kept_table IN SELECT * FROM kept.tables LOOP
+        EXECUTE format('INSERT INTO public.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM kept.%I',
+            kept_table.name, kept_table.columns, kept_table.columns, kept_table.name);
+    END LOOP;
+    FOR sequence IN SELECT * FROM kept.sequences LOOP
+        PERFORM setval(sequence.name::regclass, sequence.last_value);
+    END LOOP;
+END $$
+"""
+
+
 @dataclass(frozen=True)
 class Database:
     """One test's database: `url` is the product's login, `superuser_url` has every right."""
@@ -59,6 +99,14 @@ class Database:
     def empty(self) -> None:
         """Deletes every row and restarts every sequence, between the examples of a property test."""
         self.server.execute(sql.SQL(EMPTY), database=self.name)
+
+    def keep(self) -> None:
+        """Remembers the rows of now, for `restore`."""
+        self.server.execute(sql.SQL(KEEP), database=self.name)
+
+    def restore(self) -> None:
+        """Deletes every row and brings back those that `keep` remembers."""
+        self.server.execute(sql.SQL(EMPTY), sql.SQL(BRING_BACK), database=self.name)
 
 
 class TemplateServer(Postgres):

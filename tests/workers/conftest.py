@@ -9,8 +9,9 @@ from unittest import mock
 import pytest
 
 from mutuelle import db
+from proving.stage.servers import Redis
 from tests.support.templates import Database
-from tests.workers.world import WorkerWorld, build_world
+from tests.workers.world import SeededWeb, WorkerWorld, build_world, seeded_web
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +35,16 @@ def _no_socket_inside_a_transaction() -> Iterator[None]:
     assert caught == []
 
 
+@pytest.fixture(scope="module")
+def web(module_database: Database, redis_server: Redis) -> Iterator[SeededWeb]:
+    """Our web application and the demo's three mutuelles, which each test finds as they were seeded."""
+    with seeded_web(module_database, redis_server.url) as web:
+        yield web
+
+
 @pytest.fixture
-def town(module_database: Database, redis_url: str, tmp_path: Path) -> Iterator[WorkerWorld]:
-    """The demo's three mutuelles. Afterwards every movement of money must be in the books, once."""
-    module_database.empty()
-    with build_world(module_database, redis_url, tmp_path) as town:
+def town(web: SeededWeb, redis_url: str, tmp_path: Path) -> Iterator[WorkerWorld]:
+    """The demo's three mutuelles and a sandbox. Afterwards each movement of money is in the books, once."""
+    with build_world(web, tmp_path) as town:
         yield town
         town.check_books()

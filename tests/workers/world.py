@@ -22,7 +22,7 @@ from config.settings import Settings
 from gateway.app import create_app
 from gateway.cli import true_movements
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db
+from mutuelle import clock, crypto, db
 from mutuelle.audit import Flag
 from mutuelle.enrolment import enrolment
 from mutuelle.inbox import Notice
@@ -283,33 +283,56 @@ def settings_for(database: Database, redis_url: str, web_url: str, sandbox_url: 
     )
 
 
+@dataclass
+class SeededWeb:
+    """The demo's mutuelles in a database, and our web application that serves them; for many tests."""
+
+    database: Database
+    settings: Settings
+    seeded: dict[str, Any]
+
+
 @contextmanager
-def build_world(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWorld]:
-    """Build the town; tear it down afterwards."""
+def seeded_web(database: Database, redis_url: str) -> Iterator[SeededWeb]:
+    """Seeds the demo and serves the web application."""
     web_port, sandbox_port = free_port(), free_port()
     web_url, sandbox_url = f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{sandbox_port}"
     settings = settings_for(database, redis_url, web_url, sandbox_url)
     env = {name.upper(): str(value) for name, value in settings.model_dump().items()}
+    clock.install(clock.Source())
+    # No manager logs in here, and hashing a password takes half a second.
+    with mock.patch.object(logins, "COST", 2):
+        seeded = demo.seed(env, sandbox_url, web_url)
+    db.disconnect()
+    database.keep()
+    server = make_server(
+        "127.0.0.1", web_port, create_app(settings), threaded=True, request_handler=QuietHandler
+    )
+    with _serving(server):
+        yield SeededWeb(database, settings, seeded | {"sandbox": seeded["sandbox"] | {"port": sandbox_port}})
+
+
+@contextmanager
+def build_world(web: SeededWeb, folder: Path) -> Iterator[WorkerWorld]:
+    """Starts a sandbox beside the freshly seeded mutuelles; stops it afterwards."""
+    settings = web.settings
     with ExitStack() as started:  # stops what was started, also after a failure on the way
         started.callback(clock.install, clock.Source())
         clock.install(clock.Source())
-        # No manager logs in here, and hashing a password takes half a second.
-        with mock.patch.object(logins, "COST", 2):
-            seeded = demo.seed(env, sandbox_url, web_url)
+        crypto.use(settings.phone_key, settings.secret_key)
+        web.database.restore()
         started.callback(db.disconnect)
-        db.connect(database.url, pool=batch.CONNECTIONS, wait_s=30)
-        journal = {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}
-        outside = SandboxServer(from_json(seeded["sandbox"] | journal))
+        db.connect(web.database.url, pool=batch.CONNECTIONS, wait_s=30)
+        journal = {"journal": str(folder / "sandbox.jsonl")}
+        outside = SandboxServer(from_json(web.seeded["sandbox"] | journal))
         started.callback(outside.stop)
-        started.enter_context(_serving(make_server("127.0.0.1", web_port, create_app(settings), threaded=True,
-                                                   request_handler=QuietHandler)))  # fmt: skip
         http = started.enter_context(http_client.client(base_url=outside.url, timeout=LONG_S))
-        redis = started.enter_context(Redis.from_url(redis_url))
+        redis = started.enter_context(Redis.from_url(settings.redis_url))
         yield WorkerWorld(
             Sandbox(outside, http),
             WorkerServices(settings, redis, Doorbell(redis)),
-            seeded["endpoints"],
-            database,
+            web.seeded["endpoints"],
+            web.database,
         )
 
 

@@ -24,7 +24,7 @@ from sandbox import http_client
 from tests.end_to_end.faults.operator_callbacks import signed
 from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, StoryWorld, until
 
-PACE = {"SWEEP_S": "1", "PULL_S": "2", "LEASE_S": "2"}  # full lengths: make chaos
+PACE = {"SWEEP_S": "1", "PULL_S": "6", "LEASE_S": "2"}  # full lengths: make chaos
 SECONDS = {
     f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")
 }
