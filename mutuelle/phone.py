@@ -1,7 +1,7 @@
-"""Phone numbers: one canonical form (E.164 with `+`), how to show one, and which wallet a prefix suggests.
+"""Phone numbers: one canonical form (E.164 with `+`), the form an operator wants, and how to show one.
 
 Validity comes from `phonenumbers`. Benin's numbers of before 30 November 2024 have eight digits and become
-`01` + 8 (ARCEP Benin renumbering; facts/platform.md G).
+`01` + 8 (ARCEP Bénin, national numbering plan in force since that day).
 """
 
 import re

@@ -2,7 +2,7 @@
 
 Sources: momodeveloper.mtn.com, API documentation "Collections" (requesttopay, reasons, 409 on a reused
 reference, 404 on an unknown one) and "Callback" (PUT or POST, sent once, never again, unsigned), read
-2026-11-21; the messages as captured from `mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
+2026-11-21; the messages as captured from `mtn-momo-client` 2.0.1.
 
 Not documented and so assumed: `reason` is a bare string or an object; every optional field may be missing.
 Messages have no time. The callback is sent when the payment ends, so that the arrival of one that reports

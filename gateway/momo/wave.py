@@ -2,7 +2,7 @@
 
 Sources: docs.wave.com, "Checkout API" (sessions, search, expire, error codes), "Balance & Reconciliation API"
 (`GET /v1/transactions`), "Webhooks" (event types, `Wave-Signature`, shared secret), read 2026-11-21; field
-list of a line as in the public client `wave-api-client`; our research notes, `mobile-money.md` §1.4.
+list of a line as in the public client `wave-api-client`.
 
 Not documented and so assumed: an open session whose payment was cancelled may still be paid, so that only its
 expiry ends it. For the assumptions about the list see `wave_list`.

@@ -2,8 +2,7 @@
 
 Sources: developers.africastalking.com/docs/ussd/overview and /ussd/handle_sessions (fields, `text` cumulative
 with `*`, answer within 10 s as text/plain), /ussd/notifications (end-of-session report), read 2026-11-21 in
-public copies; details and gaps in our research notes, `ussd-sms.md` §1. The gateway signs nothing: the secret
-is in the path.
+public copies. The gateway signs nothing: the secret is in the path.
 
 Assumed, because it is not documented: a leading or doubled `*` in `text` may come and is passed on as it is;
 `networkCode` may be absent; what is dialled beyond the code comes in `serviceCode` or as the first `text`,

@@ -1,5 +1,7 @@
 """Computes what a household may claim on a day from its bills, its money and the rule book. Pure.
 
+`member_rights.py` does it for one member.
+
 How rights follow money:
 
 1. A bill has stages (`Version.stages`). A stage is reached, for good, on the day the money paid on the member

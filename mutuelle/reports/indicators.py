@@ -1,5 +1,7 @@
 """Computes the regulator's indicators of one mutuelle and one month: numerator, denominator and slices.
 
+`indicators.sql` holds the queries, `indicator_list.py` the definition of each indicator in words.
+
 All values are as of the last day of the month. They are counted from dated facts, so a past month computed
 again gives the same values, with one exception: money that moved in the month and is found later counts for
 rights on the day it moved (`rights.py`), so the number of people covered on a past day can grow by those who
