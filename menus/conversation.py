@@ -21,7 +21,7 @@ from menus.flow import FLOW
 from menus.position import DialoguePosition, Effect, Outcomes, ScreenText, Turn
 from menus.screens import Confirm, EffectRequest
 from mutuelle import crypto, db, pipeline
-from mutuelle.errors import Refused
+from mutuelle.errors import Refused, UnreadableBooks
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ class TurnResponse:
         return self.state is not None and bool(self.state.position.outcomes)
 
 
-class _SessionMismatch(Exception):
-    """The turn does not belong to the session under its id: it gets an error screen and changes nothing."""
+class _NoAnswer(Exception):
+    """The turn belongs to no session that can answer it: it gets an error screen and changes nothing."""
 
-    def __init__(self, text_id: str) -> None:
+    def __init__(self, text_id: str, language: str = "") -> None:
         super().__init__(text_id)
-        self.text_id = text_id
+        self.text_id, self.language = text_id, language
 
 
 def answer(
@@ -120,18 +120,20 @@ def answer(
             return attempt.run(state, draft)
         except IntegrityError:  # an identical turn acted at the same moment: the second run finds its effect
             return attempt.run(state, draft)
-    except _SessionMismatch as mismatch:
-        return error_screen(mismatch.text_id, facts)
+    except _NoAnswer as reason:
+        return error_screen(reason.text_id, facts, reason.language)
+    except UnreadableBooks:
+        return error_screen("session.unreadable", facts)
     except SQLAlchemyError:
         return error_screen("session.checking" if attempt.effect_written else "session.failed", facts)
 
 
-def error_screen(text_id: str, facts: Facts | None = None) -> TurnResponse:
+def error_screen(text_id: str, facts: Facts | None = None, language: str = "") -> TurnResponse:
     """An error screen that ends the session; the stored state stays as it was.
 
-    It is in the language of `facts`, or in the first language while the mutuelle is not known.
+    It is in the language of `facts`, else in `language`, or in the first one while the mutuelle is not known.
     """
-    catalogue = FLOW.catalogues.get(facts.language) if facts else None
+    catalogue = FLOW.catalogues.get(facts.language if facts else language)
     catalogue = catalogue or next(iter(FLOW.catalogues.values()))
     return TurnResponse(ScreenText(catalogue[text_id], False))
 
@@ -179,9 +181,9 @@ class _Attempt:
         if state is None:
             return self._run_without_state(draft)
         if state.phone_index != self.phone_index:
-            raise _SessionMismatch("session.diverged")
+            raise _NoAnswer("session.diverged")
         if state.facts.flow != FLOW.version:
-            raise _SessionMismatch("session.changed")
+            raise _NoAnswer("session.changed")
         turn = self._turn(state.position, state.facts, {})
         if turn.effect or turn.skipped_yes:
             turn = self._check_effects(state, turn)
@@ -216,23 +218,26 @@ class _Attempt:
 
     def _begin(self, session: Session, opening: Any, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
         request = self.request
-        facts = session_rows.opening_facts(
-            opening,
-            request.tenant_id,
-            flow=FLOW.version,
-            shortcut=request.shortcut,
-            first_text=request.text if request.cumulative else "",
-            draft=draft,
-        )
+        try:
+            facts = session_rows.opening_facts(
+                opening,
+                request.tenant_id,
+                flow=FLOW.version,
+                shortcut=request.shortcut,
+                first_text=request.text if request.cumulative else "",
+                draft=draft,
+            )
+        except UnreadableBooks:
+            raise _NoAnswer("session.unreadable", opening.spoken or opening.language) from None
         row_id = session_rows.begin(session, request.gateway_id, request.foreign_id, request.phone, facts)
         return row_id, facts
 
     def _turn_from_row(self, session: Session, row: Any, facts: Facts) -> Turn:
         """Answers a turn of a session whose cached state is lost, and saves the new position in the row."""
         if row.phone_index != self.phone_index or row.tenant_id != self.request.tenant_id:
-            raise _SessionMismatch("session.diverged")
+            raise _NoAnswer("session.diverged")
         if facts.flow != FLOW.version:
-            raise _SessionMismatch("session.changed")
+            raise _NoAnswer("session.changed")
         outcomes = self._outcomes(session, row.id)
         turn = self._turn(_stored_position(row, facts, outcomes), facts, outcomes)
         if turn.effect:

@@ -19,6 +19,7 @@ ENGINE_TEXTS = (
     "session.changed",
     "session.checking",
     "session.failed",
+    "session.unreadable",
     "session.no-code",
 )
 REFUSED = "refused"  # the screen that shows why the rules refused an act

@@ -18,7 +18,8 @@ from uuid import UUID
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from mutuelle import clock, pipeline
@@ -32,6 +33,8 @@ GENTLER_MS = 100
 # version 17 on PostgreSQL also limits the whole transaction.
 IDLE_S = 60
 CROSSED = frozenset({"40P01", "40001"})  # SQLSTATE of a deadlock and of a serialization failure
+# SQLSTATE, or its class, of a lost connection, of no room, of a shutdown, of a transaction out of time.
+LOST = frozenset({"08", "53", "57P01", "57P02", "57P03", "25P03", "25P04"})
 TRIES = 5  # runs of a transaction that PostgreSQL aborts because of concurrent ones
 Result = TypeVar("Result")
 
@@ -188,6 +191,17 @@ def in_transaction() -> bool:
 def is_crossed(error: BaseException) -> bool:
     """Returns whether PostgreSQL aborted a transaction because of a concurrent one: a retry may work."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in CROSSED
+
+
+def is_lost(error: BaseException) -> bool:
+    """Returns whether a transaction failed because PostgreSQL went away or took no more work.
+
+    The rows it worked on are then not to blame.
+    """
+    if isinstance(error, OperationalError | InterfaceError) and getattr(error, "orig", None) is not None:
+        sqlstate = getattr(error.orig, "sqlstate", None)
+        return sqlstate is None or sqlstate[:2] in LOST or sqlstate in LOST
+    return isinstance(error, PoolTimeoutError | DisconnectionError)
 
 
 def retry_crossed(work: Callable[[], Result]) -> Result:

@@ -4,6 +4,8 @@
 * Missing     this mutuelle has no such row; the page is outdated or belongs to another mutuelle
 * Conflict    our records contradict each other; only a run over many households catches it, and names the
               household in its report or opens a case for staff
+  - UnreadableBooks  a household's bills and money cannot be computed with; its page and its screen say so,
+                     and money for it waits in suspense
 * Malformed   a message from outside cannot be parsed; it is stored as it came and changes nothing
   - UnreadableProof  it proves money but cannot be read whole: the payment stays unknown, query again later
 * OperatorError
@@ -27,6 +29,10 @@ class Missing(LookupError):
 
 class Conflict(Exception):
     """Our own records contradict each other. No retry helps: staff must correct them."""
+
+
+class UnreadableBooks(Conflict):
+    """A household's bills and money cannot be computed with, such as when a rule version is gone."""
 
 
 class Malformed(ValueError):

@@ -16,7 +16,7 @@ import pytest
 from gateway import doorbell
 from gateway.console import indicator_tables, words
 from menus import texts
-from mutuelle import audit, db, inbox, outbox
+from mutuelle import audit, db, inbox, outbox, set_aside
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.rights import NextStep, RightsReason, RightsState
 from mutuelle.enrolment import appeals, household_changes, registry_matching, registry_proposals
@@ -143,6 +143,7 @@ NOT_SHOWN: dict[type[StrEnum], str] = {
     registry_proposals.ProposalState: "a page lists open proposals only",
     operators.OutflowDirection: "the page of outflows words what came back",
     remind.Outcome: "counts of one run of a worker",
+    set_aside.Work: "the first part of the reason of a case, for the person who keeps the software",
     search.SearchKind: "an entry of the trail about a search",
 }
 

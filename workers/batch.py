@@ -48,7 +48,7 @@ def for_each(
             work(row)
         except Exception as error:  # of any kind: the row is put back and the batch goes on
             log.exception("row failed: %s", type(error).__name__)
-            failed(row, type(error).__name__)
+            put_back(failed, row, error)
 
     if _inline or in_order or len(rows) == 1:
         for row in rows:
@@ -57,3 +57,11 @@ def for_each(
         with ThreadPoolExecutor(THREADS, thread_name_prefix="send") as threads:
             for future in [threads.submit(do, row) for row in rows]:
                 future.result()
+
+
+def put_back(failed: Callable[[Item, str], object], row: Item, error: Exception) -> None:
+    """Calls `failed` with a row and the class of its error. If that fails, its lease runs out."""
+    try:
+        failed(row, type(error).__name__)
+    except Exception as second:  # of any kind: the batch goes on
+        log.exception("row could not be put back: %s", type(second).__name__)

@@ -23,8 +23,10 @@ def run(services: WorkerServices) -> int:
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
     if services.forgot == hour:
         return 0
-    notices = _until_none(inbox.forget, hour - timedelta(days=services.settings.notice_days))
-    sessions = _until_none(session_rows.forget, hour - SESSION)
+    try:
+        notices = _until_none(inbox.forget, hour - timedelta(days=services.settings.notice_days))
+    finally:  # one kind that fails does not keep the other
+        sessions = _until_none(session_rows.forget, hour - SESSION)
     if max(notices, sessions) < ROUNDS * batch.LIMIT:
         services.forgot = hour
     return notices + sessions

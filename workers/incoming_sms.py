@@ -1,5 +1,6 @@
 """Reads what aggregators send about SMS: delivery reports, STOP, and the words that undo a STOP."""
 
+import logging
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from workers.services import WorkerServices
 
 REPORT_TRIES = 8
 TRIES = 10
+log = logging.getLogger("workers.incoming_sms")
 
 
 def run(services: WorkerServices) -> int:
@@ -75,9 +77,16 @@ def _obey(notice: Notice, incoming: IncomingSms) -> None:
     start = word in messages.START_WORDS
     with db.transaction(db.Role.WORKER) as session:
         keys = households.by_phone(session, sender)
+    failures: list[Exception] = []
     for tenant_id in sorted({tenant_id for tenant_id, _ in keys} or {notice.tenant_id}):
         household_id = next((household for owner, household in keys if owner == tenant_id), None)
-        _switch(tenant_id, sender, household_id, start=start)
+        try:
+            _switch(tenant_id, sender, household_id, start=start)
+        except Exception as error:  # of any kind: the wish counts in the other mutuelles
+            log.exception("a mutuelle cannot obey an SMS: %s", type(error).__name__)
+            failures.append(error)
+    if failures:  # tried again: where it was obeyed, that changes nothing
+        raise failures[0]
     _end(notice, "messages again" if start else "no more messages")
 
 

@@ -64,7 +64,7 @@ def _run_inline(look: Look) -> int:
     while sources := list(look()):
         before = count
         for source in sources:
-            rows = source.lease(batch.LIMIT)
+            rows = _lease(source, batch.LIMIT)
             count += len(rows)
             for row in rows:
                 _do(source, row)
@@ -73,12 +73,21 @@ def _run_inline(look: Look) -> int:
     return count
 
 
+def _lease(source: RowSource, limit: int) -> Sequence[Any]:
+    """Leases rows of a source; none when that fails, so that the other lanes go on."""
+    try:
+        return source.lease(limit)
+    except Exception as error:  # of any kind: the next look finds the source again
+        log.exception("lane %s: nothing can be leased: %s", source.lane, type(error).__name__)
+        return []
+
+
 def _do(source: RowSource, row: Any) -> None:
     try:
         source.work(row)
     except Exception as error:  # of any kind: the row is put back and the others go on
         log.exception("row failed: %s", type(error).__name__)
-        source.failed(row, type(error).__name__)
+        batch.put_back(source.failed, row, error)
 
 
 class _Lanes:
@@ -121,8 +130,8 @@ class _Lanes:
                 free = source.threads - self._busy[lane]
                 if free <= 0:
                     break
-                rows = source.lease(free)
                 del sources[kind]
+                rows = _lease(source, free)
                 if len(rows) == free:  # there may be more: it waits behind the other kinds
                     sources[kind] = source
                 for row in rows:

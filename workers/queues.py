@@ -1,6 +1,8 @@
 """The jobs of the queues. RQ calls the function of a queue by its name, without arguments."""
 
+import logging
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 from gateway.doorbell import QueueName
@@ -28,6 +30,7 @@ from workers.services import WorkerServices
 
 ASKS = {TaskKind.COLLECT: collect.ask, TaskKind.POLL: poll.ask}
 ROUNDS = 20  # full batches of one step in one job, so that the worker can stop in between
+log = logging.getLogger("workers.queues")
 REMINDER_ROUNDS = 6  # each sends for `deliver.BURST_S`; receipts go in between
 
 
@@ -51,9 +54,11 @@ def money() -> None:
 
 def messages() -> None:
     """Sends messages, reads delivery reports and STOP, then sends reminders at their pace."""
+    _each(lambda: _until_empty(deliver.run), lambda: _until_empty(incoming_sms.run), _reminders)
+
+
+def _reminders() -> None:
     current = services.current()
-    for step in (deliver.run, incoming_sms.run):
-        _until_empty(step)
     for _ in range(REMINDER_ROUNDS):
         if not deliver.send_reminders(current):
             return
@@ -62,15 +67,36 @@ def messages() -> None:
 
 
 def daily() -> None:
-    """Blanks old input; where a mutuelle's day has begun: expires proofs, writes bills, queues reminders."""
+    """Blanks old input; where a mutuelle's day has begun: expires proofs, writes bills, queues reminders.
+
+    Opens a case for a mutuelle whose time zone is unknown: no day begins there.
+    """
     current = services.current()
-    blank_old_input.run(current)
+    _each(lambda: blank_old_input.run(current), schedule.report_unknown_zones, lambda: _days_work(current))
+
+
+def _days_work(current: WorkerServices) -> None:
     with db.transaction(db.Role.WORKER) as session:
         due = schedule.is_daily_work_due(session)
     if due:
-        for step in (expire_proofs.run, bill.run, remind.run):
-            step(current)
-        current.doorbell.ring(QueueName.MESSAGES)
+        steps = (expire_proofs.run, bill.run, remind.run)
+        try:
+            _each(*(partial(step, current) for step in steps))
+        finally:
+            current.doorbell.ring(QueueName.MESSAGES)
+
+
+def _each(*steps: Callable[[], object]) -> None:
+    """Runs every step, also after one has failed. At the end raises the first failure, for RQ to record."""
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # of any kind: the other steps serve other people
+            log.exception("a step of a job failed: %s", type(error).__name__)
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _until_empty(step: Callable[[WorkerServices], int]) -> None:

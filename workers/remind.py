@@ -5,6 +5,7 @@ is cut off resumes; the unique key of a message prevents a second one. The facts
 message leaves, so that a household that has paid meanwhile gets none.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -15,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
-from mutuelle import audit, clock, db
+from mutuelle import audit, clock, db, set_aside
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.cover import cover_books
 from mutuelle.households import households
@@ -25,10 +26,12 @@ from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.payments import payments, promises
+from mutuelle.set_aside import Work
 from workers.services import WorkerServices
 
 PAGE = 200  # households in one transaction
 PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
+log = logging.getLogger("workers.remind")
 _LAST = text("SELECT max(due_at) FROM outbox WHERE kind = 'remind' AND state = 'waiting'")
 
 
@@ -64,25 +67,46 @@ def run(services: WorkerServices) -> int:
         pace = SendingPace(last + timedelta(seconds=1 / pace.per_s), pace.per_s)
     pages = 0
     for mutuelle_day in mutuelle_days:
-        while pages < PAGES and _queue_page(mutuelle_day, pace):
-            pages += 1
+        with set_aside.mutuelle(mutuelle_day.tenant_id, Work.REMINDERS):
+            _conclude_promises(mutuelle_day)
+            while pages < PAGES and _queue_page(mutuelle_day, pace):
+                pages += 1
     if pages:
         services.doorbell.ring(QueueName.MESSAGES)
     return pages
 
 
+def _conclude_promises(mutuelle_day: MutuelleDay) -> None:
+    """Concludes the promises whose day is over, before the first reminder of the day."""
+    with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+        if reminder_runs.take(session, mutuelle_day) == reminder_runs.BEFORE_FIRST:
+            promises.conclude(session, mutuelle_day.tenant_id, mutuelle_day.today)
+
+
 def _queue_page(mutuelle_day: MutuelleDay, pace: SendingPace) -> bool:
-    """Queues the reminders of the next households. False when none are left or the hours are over."""
+    """Queues the reminders of the next households. False when none are left or the hours are over.
+
+    When the page fails, queues them one by one, and sets those aside on which that fails, too.
+    """
     hours = sending_hours.hours(clock.now(), mutuelle_day.zone)
     if hours is None or hours.day != mutuelle_day.today:
         return False
+    free = pace.free
+    try:
+        return _queue_next(mutuelle_day, hours, pace, PAGE)
+    except Exception as error:  # of any kind: found household by household
+        set_aside.raise_if_elsewhere(error)
+        log.warning("a page of reminders failed: %s", type(error).__name__)
+        pace.free = free
+    return all(_queue_one(mutuelle_day, hours, pace) for _ in range(PAGE))
+
+
+def _queue_next(mutuelle_day: MutuelleDay, hours: Hours, pace: SendingPace, size: int) -> bool:
     with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
         after = reminder_runs.take(session, mutuelle_day)
         if after is None:
             return False
-        if after == reminder_runs.BEFORE_FIRST:
-            promises.conclude(session, mutuelle_day.tenant_id, mutuelle_day.today)
-        household_ids = reminder_runs.unpaid_households(session, mutuelle_day, after, PAGE)
+        household_ids = reminder_runs.unpaid_households(session, mutuelle_day, after, size)
         stop_code = _stop_code(session, mutuelle_day.tenant_id)
         outcomes = [
             _queue(session, mutuelle_day, hours, household_id, pace, stop_code)
@@ -99,11 +123,35 @@ def _queue_page(mutuelle_day: MutuelleDay, pace: SendingPace) -> bool:
                 audit.about(Subject.DAY, mutuelle_day.today),
                 reason,
             )
-        over = full or len(household_ids) < PAGE
-        reminder_runs.save_progress(
-            session, mutuelle_day, household_ids[-1] if household_ids else after, over=over
+        over = full or len(household_ids) < size
+        last = household_ids[-1] if household_ids else after
+        set_aside.close_recovered(
+            session,
+            mutuelle_day.tenant_id,
+            Work.REMINDERS,
+            lambda household_id: after < household_id and (over or household_id <= last),
         )
+        reminder_runs.save_progress(session, mutuelle_day, last, over=over)
     return not over
+
+
+def _queue_one(mutuelle_day: MutuelleDay, hours: Hours, pace: SendingPace) -> bool:
+    """Queues the reminder of the next household, or sets it aside. False when none is left."""
+    free = pace.free
+    try:
+        return _queue_next(mutuelle_day, hours, pace, 1)
+    except Exception as error:  # of any kind: the other households get their reminders
+        pace.free = free
+        with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+            after = reminder_runs.take(session, mutuelle_day)
+            if after is None:
+                return False
+            household_ids = reminder_runs.unpaid_households(session, mutuelle_day, after, 1)
+            if not household_ids:  # something else fails
+                raise
+            set_aside.household(session, mutuelle_day.tenant_id, household_ids[0], Work.REMINDERS, error)
+            reminder_runs.save_progress(session, mutuelle_day, household_ids[0], over=False)
+        return True
 
 
 def _queue(

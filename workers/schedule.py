@@ -12,9 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
-from mutuelle import clock, db
+from mutuelle import clock, db, set_aside
 from mutuelle.billing import billing_runs
+from mutuelle.errors import Malformed
 from mutuelle.messaging import reminder_runs
+from mutuelle.organisation import mutuelle_day
+from mutuelle.set_aside import Work
 from workers.services import WorkerServices
 
 LOCK = 7263012
@@ -46,6 +49,15 @@ def sweep(services: WorkerServices) -> list[QueueName]:
 def is_daily_work_due(session: Session) -> bool:
     """Whether any mutuelle's day has begun while some of its bills or reminders are not written."""
     return bool(reminder_runs.due(session) or billing_runs.due(session))
+
+
+def report_unknown_zones() -> None:
+    """Opens a case for each mutuelle whose time zone is unknown: no daily work can be done for it."""
+    with db.transaction(db.Role.WORKER) as session:
+        tenant_ids = mutuelle_day.without_zone(session)
+    for tenant_id in tenant_ids:
+        with set_aside.mutuelle(tenant_id, Work.ZONE):
+            raise Malformed("the time zone of the mutuelle is unknown")
 
 
 def run(services: WorkerServices, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:

@@ -4,7 +4,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from mutuelle import db
-from mutuelle.errors import Refused
+from mutuelle.errors import Refused, UnreadableBooks
 from mutuelle.schemes.schemes import SchemeError
 
 
@@ -15,6 +15,8 @@ def in_words(error: Exception) -> click.ClickException | None:
         return click.ClickException(f"{error.key}: {values}" if values else error.key)
     if isinstance(error, SchemeError):
         return click.ClickException(f"the rule books cannot be used: {error}")
+    if isinstance(error, UnreadableBooks):
+        return click.ClickException(f"the bills or the money of this household cannot be read: {error}")
     if not isinstance(error, SQLAlchemyError):
         return None
     if db.is_crossed(error):

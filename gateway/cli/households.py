@@ -4,6 +4,7 @@ Lines that cannot be enrolled are reported by their number, with what is wrong a
 enrolled. The same file again changes nothing.
 """
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ COLUMNS: dict[str, Sequence[str]] = {
 EVIDENCE = {"document": "document", "carte": "document", "certificat": "document", "attestation": "document",
             "registry number": "registry-number", "registre": "registry-number", "agent visit": "agent-visit",
             "visite": "agent-visit"}  # fmt: skip
+log = logging.getLogger("gateway.cli.households")
 YES = ("yes", "oui", "1", "x")
 # Keys of `Refused`: (what is wrong, what to do), for the author of the list.
 MESSAGES = {
@@ -175,6 +177,12 @@ def _enrol_line(
                 f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up"
             ) from None
         raise RowError(*MESSAGES[refused.key]) from None
+    except Exception as error:  # of any kind: the other lines are enrolled
+        if db.is_lost(error):
+            raise
+        log.exception("a line cannot be enrolled: %s", type(error).__name__)
+        advice = "send the list again later; if it stays, tell the person who keeps the software"
+        raise RowError("our program failed on it", advice) from None
     return "unchanged" if result.again else "enrolled"
 
 

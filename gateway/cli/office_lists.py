@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from sqlalchemy.orm import Session
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, print_values
-from mutuelle import db
+from mutuelle import db, set_aside
 from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
 from mutuelle.enrolment.office_lists import RowProblem
 from mutuelle.enrolment.registry_matching import Match
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.set_aside import Work
 
 LONG_S = 600
 Item = TypeVar("Item")
@@ -156,12 +158,16 @@ def _carry_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: s
         counts = _load_counts(rows, registry.load(session, tenant.id, rows, by, name))
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
         batches = _batches(registry.matches(session, tenant))
-    checked = proposed = 0
+    results: list[tuple[int, int]] = []
+
+    def carry_out(session: Session, matches: Sequence[Match]) -> int:
+        results.append(registry.carry_out(session, tenant.id, matches, by))
+        return 1
+
     with progress(batches, len(batches)) as steps:
         for batch in steps:
-            with db.transaction(db.Role.WORKER, tenant.id) as session:
-                result = registry.carry_out(session, tenant.id, batch, by)
-            checked, proposed = checked + result[0], proposed + result[1]
+            set_aside.in_pages(tenant.id, Work.LISTS, batch, carry_out, registry.BATCH)
+    checked, proposed = (sum(numbers) for numbers in zip(*results, strict=True)) if results else (0, 0)
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
         left_out = pending_proofs.count_off_list(session, tenant, name)
     return counts | {"checked": checked, "proposed": proposed, "left_out": left_out}

@@ -19,6 +19,7 @@ from config import memory
 from gateway.cli.common import boot, household_of
 from mutuelle import db
 from mutuelle.cover import recompute
+from mutuelle.cover.recompute import RewriteResult
 from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant, TenantKind
@@ -33,20 +34,25 @@ class RecomputeProgress:
 
     households: int = 0
     rewritten: int = 0
+    set_aside: int = 0
     last: tuple[UUID, UUID] | None = None
 
 
 def run(code: str | None, after: str | None, processes: int) -> dict[str, object]:
-    """Recomputes the rights of one mutuelle or of all, from after a household if given. Returns counts."""
+    """Recomputes the rights of one mutuelle or of all, from after a household if given. Returns counts.
+
+    `set_aside` counts households whose rights cannot be computed, if there are any.
+    """
     progress = RecomputeProgress()
     try:
-        _in_order(_pages(code, after), processes, lambda page, rewritten: _tick(progress, page, rewritten))
+        _in_order(_pages(code, after), processes, lambda page, result: _tick(progress, page, result))
     except BaseException:
         if progress.last:
             click.echo(f"\nnot finished; go on with --after {_number(progress.last)}", err=True)
         raise
     _show(progress, "\n")
-    return {"households": progress.households, "rewritten": progress.rewritten}
+    counts: dict[str, object] = {"households": progress.households, "rewritten": progress.rewritten}
+    return counts | {"set_aside": progress.set_aside} if progress.set_aside else counts
 
 
 def _pages(code: str | None, after: str | None) -> Iterator[Page]:
@@ -69,14 +75,14 @@ def _pages(code: str | None, after: str | None) -> Iterator[Page]:
             last_id = ids[-1]
 
 
-def _in_order(pages: Iterator[Page], processes: int, done: Callable[[Page, int], None]) -> None:
-    """Recomputes the pages, a few ahead, and calls `done` with each page and its count, in order."""
+def _in_order(pages: Iterator[Page], processes: int, done: Callable[[Page, RewriteResult], None]) -> None:
+    """Recomputes the pages, a few ahead, and calls `done` with each page and its result, in order."""
     if processes == 1:
         for page in pages:
             done(page, rewrite_page(page))
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_boot_process) as pool:
-        ahead: deque[tuple[Page, Future[int]]] = deque()
+        ahead: deque[tuple[Page, Future[RewriteResult]]] = deque()
         for page in pages:
             ahead.append((page, pool.submit(rewrite_page, page)))
             if len(ahead) > 2 * processes:
@@ -91,15 +97,16 @@ def _boot_process() -> None:
     memory.settle()
 
 
-def rewrite_page(page: Page) -> int:
-    """Rewrites the rights that differ on one page. Returns the number of households."""
+def rewrite_page(page: Page) -> RewriteResult:
+    """Rewrites the rights that differ on one page."""
     with db.transaction(db.Role.WORKER, page[0]) as session:
         return recompute.rewrite(session, *page)
 
 
-def _tick(progress: RecomputeProgress, page: Page, rewritten: int) -> None:
+def _tick(progress: RecomputeProgress, page: Page, result: RewriteResult) -> None:
     progress.households += len(page[1])
-    progress.rewritten += rewritten
+    progress.rewritten += result.rewritten
+    progress.set_aside += result.set_aside
     progress.last = (page[0], page[1][-1])
     _show(progress, "")
 

@@ -11,7 +11,7 @@ import click
 from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of
 from mutuelle import db
 from mutuelle.billing import sponsorships
-from mutuelle.errors import Refused
+from mutuelle.errors import Refused, UnreadableBooks
 from mutuelle.households import households, member_numbers
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
@@ -162,6 +162,8 @@ def _help_household(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool
         return False, MESSAGES.get(
             refused.key, f"was refused by the rules ({refused.key}); nothing was changed"
         )
+    except UnreadableBooks:
+        return False, "has bills or money that cannot be read; nothing was changed"
     if promised is None:
         return True, "was helped already"
     return True, f"{Money(promised, tenant.currency)} promised for the bill under way"

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from gateway.console import login_session
 from gateway.doorbell import QueueName
 from gateway.services import services
-from mutuelle.errors import Missing, Refused
+from mutuelle.errors import Missing, Refused, UnreadableBooks
 
 Answer = Response | tuple[str, int]
 YES = "oui"  # the value of a ticked box and of a button that says yes
@@ -31,6 +31,8 @@ def perform(
                 address = action(session)
         except Missing:
             abort(404)
+        except UnreadableBooks:
+            return show_refusal(session, Refused("household.unreadable"))
         except Refused as refusal:
             return show_refusal(session, refusal)
     services().doorbell.ring(QueueName.MESSAGES)

@@ -80,10 +80,11 @@ def add_headers(response: Response) -> Response:
 @bp.get("/figures")
 def page() -> str | tuple[str, int]:
     """The headlines of all mutuelles, or every indicator of one (`mutuelle`)."""
-    months = _requested_months()
+    months, missing = _requested_months()
     return render_template(
         "open_figures.html",
         months=months,
+        missing=missing,
         lines={entry.tenant.code: indicator_tables.lines(entry.tenant, entry.values) for entry in months},
         headlines=HEADLINES,
         single=bool(request.args.get("mutuelle")),
@@ -96,7 +97,7 @@ def page() -> str | tuple[str, int]:
 @bp.get("/figures.json")
 def document() -> Response:
     """For machines."""
-    months = _requested_months()
+    months, missing = _requested_months()
     about = [
         {
             "code": indicator.code,
@@ -114,6 +115,7 @@ def document() -> Response:
             "notes": [_translations(note) for note in indicator_tables.NOTES],
             "indicators": about,
             "mutuelles": [entry.as_json() for entry in months],
+            "missing": [tenant.code for tenant in missing],
         }
     )
 
@@ -123,7 +125,7 @@ def table() -> Response:
     """For spreadsheets."""
     text = indicator_tables.as_csv(
         (entry.tenant.code, str(entry.month), value)
-        for entry in _requested_months()
+        for entry in _requested_months()[0]
         for value in entry.values
     )
     return Response(text, content_type="text/csv; charset=utf-8")
@@ -133,10 +135,10 @@ def _translations(pair: tuple[str, str]) -> dict[str, str]:
     return {"fr": pair[0], "en": pair[1]}
 
 
-def _requested_months() -> list[PublishedMonth]:
+def _requested_months() -> tuple[list[PublishedMonth], list[Tenant]]:
     """Returns the requested month (`mois`, else the last full one) of one mutuelle (`mutuelle`), else of all.
 
-    404 when there is none.
+    Also returns those mutuelles whose figures cannot be computed, where others can. 404 when there is none.
     """
     code = request.args.get("mutuelle")
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
@@ -144,7 +146,23 @@ def _requested_months() -> list[PublishedMonth]:
     matches = [tenant for tenant in mutuelles if not code or tenant.code == code]
     if code and not matches:
         abort(404)
-    return [_published_month(tenant, _month(tenant)) for tenant in matches]
+    months: list[PublishedMonth] = []
+    missing: list[Tenant] = []
+    failure: Exception | None = None
+    for tenant in matches:
+        try:
+            months.append(_published_month(tenant, _month(tenant)))
+        except (HTTPException, FiguresBusy):
+            raise
+        except Exception as error:  # of any kind: the other mutuelles publish theirs
+            log.exception("figures of a mutuelle: %s", type(error).__name__)
+            missing.append(tenant)
+            failure = error
+            if db.is_lost(error):
+                raise
+    if failure is not None and not months:
+        raise failure
+    return months, missing
 
 
 def _month(tenant: Tenant) -> Month:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from gateway.console import login_session, render
 from gateway.console.actions import Answer, perform, shown_version
 from mutuelle.cover import cover_books
-from mutuelle.errors import Refused
+from mutuelle.errors import Refused, UnreadableBooks
 from mutuelle.households import households, member_numbers
 from mutuelle.payments import manual_attribution, receipts, refunds, suspense_list
 from mutuelle.payments.receipts import PartKind, Receipt
@@ -74,13 +74,16 @@ def _candidate_facts(session: Session, rows: list[SuspenseItem]) -> dict[UUID, d
     tenant_id, today = login_session.manager().tenant_id, render.today(session)
     facts: dict[UUID, dict[str, Any]] = {}
     for household_id in {candidate.household_id for row in rows for candidate in row.candidates}:
-        position = cover_books.position(session, tenant_id, household_id, today)
         facts[household_id] = {
             "number": households.get(session, tenant_id, household_id).number,
             "people": len(households.members_of(session, tenant_id, household_id)),
-            "owed": position.owed,
-            "state": position.right.state,
         }
+        try:
+            position = cover_books.position(session, tenant_id, household_id, today)
+        except UnreadableBooks:
+            facts[household_id]["unreadable"] = True
+        else:
+            facts[household_id] |= {"owed": position.owed, "state": position.right.state}
     return facts
 
 

@@ -89,6 +89,11 @@ FLAGS = {
     "list": "La liste des transactions de l'opérateur ne vient plus. Regardez chez lui ce qui est arrivé.",
     "reversal": "L'opérateur reprend un paiement que nous n'avons pas encore. Nous attendons le paiement.",
     "double": "Le payeur a payé deux fois la même demande. Le surplus est en avance, ou à rembourser.",
+    "set-aside": (
+        "Notre logiciel échoue sur ce ménage, ou sur toute la mutuelle : il est mis de côté, les autres "
+        "continuent. Rappels, cotisations, SMS ou argent peuvent lui manquer. Prévenez la personne qui tient "
+        "le logiciel ; à chaque passage il est essayé de nouveau."
+    ),
     "stuck": "Un travail échoue sans cesse. Prévenez la personne qui tient le logiciel.",
     "sms": "Un SMS n'est pas parti, ou peut-être deux fois. Appelez le ménage si c'est un reçu.",
     "unreadable": "Un message d'un opérateur est illisible. Prévenez la personne qui tient le logiciel.",
@@ -132,6 +137,9 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "our books do not know the reference of ours that it answers": (
             "L'argent répond à une référence à nous que nos livres ne connaissent pas"
+        ),
+        "the books of the household that it belongs to cannot be read": (
+            "Les cotisations du ménage à qui il appartient ne peuvent pas être lues"
         ),
         "it came in another currency than the account's": (
             "L'argent est dans une autre monnaie que celle du compte"

@@ -37,6 +37,10 @@ FLAGS = {
 }
 
 REFUSALS = {
+    "household.unreadable": (
+        "Les cotisations ou les paiements de ce ménage ne peuvent pas être lus : rien n'est perdu, rien n'a "
+        "été changé. Prévenez la personne qui tient le logiciel."
+    ),
     "enrol.phone": (
         "Téléphone : ce n'est pas un numéro. Écrivez-le en entier, avec l'indicatif du pays s'il est "
         "d'ailleurs."

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, pipeline
+from mutuelle import audit, pipeline, set_aside
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing.billing_runs import RunPart
 from mutuelle.contributions.bill_writer import BillBatch, NewBill, new_bills
@@ -28,6 +28,7 @@ from mutuelle.payments import allocation
 from mutuelle.schemes.money_rules import MEMBER, MEMBER_STATUSES, CategoryState
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.version_rules import Version
+from mutuelle.set_aside import Work
 
 NO_MEMBER_ID = UUID(int=0)
 
@@ -125,7 +126,7 @@ def price(
 def issue(
     session: Session, tenant_id: UUID, scheme: Scheme, candidates: Sequence[RenewalCandidate], today: date
 ) -> list[UUID]:
-    """Writes the bills of those candidates that are due one. A refusal opens a case; the others go on.
+    """Writes the bills of those candidates that are due one. A refusal or failure opens a case, no more.
 
     Returns the households whose rights may change by it: they have credit, or the member's share is nothing.
     Call `pay` for them once their sponsors have promised their part.
@@ -141,6 +142,9 @@ def issue(
             audit.open_case(
                 session, tenant_id, FlagKind.RENEWAL, audit.about(Subject.HOUSEHOLD, candidate.id), reason
             )
+            continue
+        except Exception as error:  # of any kind, such as a rule version that is gone: the others are billed
+            set_aside.household(session, tenant_id, candidate.id, Work.BILLS, error)
             continue
         if priced is None:
             continue

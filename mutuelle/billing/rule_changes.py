@@ -17,12 +17,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mutuelle import audit
+from mutuelle import audit, set_aside
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.errors import Conflict, Refused
 from mutuelle.households import locks
 from mutuelle.schemes.version_rules import Version
+from mutuelle.set_aside import Work
 
 
 @dataclass
@@ -87,11 +88,16 @@ def apply(
             audit.open_case(session, tenant_id, FlagKind.RULE, subject, reason)
             result.flags += 1
             continue
+        except Exception as error:  # of any kind: the other households go on
+            set_aside.household(session, tenant_id, household_id, Work.RULES, error)
+            result.flags += 1
+            continue
         for adjustment in adjusted:
             result.bills += bool(adjustment.shares)
             result.credit += adjustment.freed
             result.shares.update(adjustment.shares)
         audit.close_case(session, tenant_id, FlagKind.RULE, subject)
+    set_aside.close_recovered(session, tenant_id, Work.RULES, set(household_ids).__contains__)
     return result
 
 

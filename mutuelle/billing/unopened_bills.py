@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mutuelle import audit
+from mutuelle import audit, set_aside
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustment_writer, adjustments, day_basis
 from mutuelle.billing.billing_runs import RunPart
@@ -30,12 +30,14 @@ from mutuelle.payments import allocation
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import SPONSOR
 from mutuelle.schemes.schemes import Scheme
+from mutuelle.set_aside import Work
 
 
 def update(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: RunPart) -> int:
     """Ends or reprices the unopened bills of a part of the households. Returns how many it looked at.
 
-    Where the rules refuse a household, its changes alone are undone and a case is opened for staff.
+    Where the rules refuse a household, or our code fails on it, its changes alone are undone and a case is
+    opened for staff.
     """
     household_ids = _candidates(session, tenant_id, scheme, today, part)
     locks.lock_all(session, tenant_id, household_ids)
@@ -56,6 +58,8 @@ def update(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part:
                 subject,
                 f"an unpaid bill could not follow the rules: {why}",
             )
+        except Exception as error:  # of any kind: the other households go on
+            set_aside.household(session, tenant_id, household_id, Work.BILLS, error)
     return len(household_ids)
 
 

@@ -5,7 +5,8 @@ function, so that a USSD turn or a clinic reads one row. All rows are replaced w
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -21,6 +22,7 @@ from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.rights import Interval, NextOpening, RightsState
 from mutuelle.db import Row
+from mutuelle.errors import Refused, UnreadableBooks
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import BillKind
 
@@ -36,6 +38,16 @@ class RightsRow(Row):
     state: Mapped[str]
     reason: Mapped[str]
     next_step: Mapped[str]
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turns what bad rows or missing rules raise into UnreadableBooks."""
+    try:
+        yield
+    except (Refused, LookupError, ValueError, TypeError, StopIteration) as error:
+        # The name and the key say what is missing; no money and no name stands in them.
+        raise UnreadableBooks(f"{type(error).__name__} {error}") from error
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,14 @@ class HouseholdBooks:
         return replace(self, bills=bills, paid=tuple(payment for payment in self.paid if payment.on <= day))
 
     def left(self, day: date) -> list[tuple[BillState, int]]:
-        """Each bill with what the member still owes of it on the local date `day`; negative if overpaid."""
+        """Each bill with what the member still owes of it on the local date `day`; negative if overpaid.
+
+        Raises UnreadableBooks.
+        """
+        with _readable():
+            return self._left(day)
+
+    def _left(self, day: date) -> list[tuple[BillState, int]]:
         sums: dict[UUID, int] = defaultdict(int)
         for payment in self.paid:
             sums[payment.bill_id] += payment.amount
@@ -155,9 +174,10 @@ def load(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBook
 
 
 def read(row: Any) -> HouseholdBooks:
-    """The books in a row that has the columns of BOOKS."""
-    bills = tuple(_bill_state(bill) for bill in row.bills)
-    return HouseholdBooks(bills, tuple(_bill_payment(money) for money in row.money), int(row.credit))
+    """The books in a row that has the columns of BOOKS. Raises UnreadableBooks."""
+    with _readable():
+        bills = tuple(_bill_state(bill) for bill in row.bills)
+        return HouseholdBooks(bills, tuple(_bill_payment(money) for money in row.money), int(row.credit))
 
 
 def _bill_state(bill: dict[str, Any]) -> BillState:
@@ -189,8 +209,12 @@ def _bill_payment(money: dict[str, Any]) -> BillPayment:
 
 
 def timeline_of(books: HouseholdBooks) -> tuple[Interval, ...]:
-    """Returns the household's time line as its books give it; the stored rows must equal it. Pure."""
-    return rights.intervals(books.version_of, books.bills, books.paid)
+    """Returns the household's time line as its books give it; the stored rows must equal it. Pure.
+
+    Raises UnreadableBooks.
+    """
+    with _readable():
+        return rights.intervals(books.version_of, books.bills, books.paid)
 
 
 def recompute(
@@ -198,9 +222,15 @@ def recompute(
 ) -> None:
     """Replaces the household's stored time line by what its bills and money give now.
 
-    Pass `books` if the caller has just read or made them.
+    Pass `books` if the caller has just read or made them. Raises UnreadableBooks.
     """
-    timeline = timeline_of(books or load(session, tenant_id, household_id))
+    replace_rows(
+        session, tenant_id, household_id, timeline_of(books or load(session, tenant_id, household_id))
+    )
+
+
+def replace_rows(session: Session, tenant_id: UUID, household_id: UUID, timeline: Sequence[Interval]) -> None:
+    """Stores this time line instead of the household's stored one."""
     old_rows = (RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id)
     session.connection().execute(delete(RightsRow).where(*old_rows))
     write(session, tenant_id, household_id, timeline)
@@ -213,12 +243,17 @@ def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Seque
 
 
 def position(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> Position:
-    """The household's position on the local date `today`."""
+    """The household's position on the local date `today`. Raises UnreadableBooks."""
     return position_of(load(session, tenant_id, household_id), today)
 
 
 def position_of(books: HouseholdBooks, today: date) -> Position:
-    """The position on `today` of a household with these books. Pure."""
+    """The position on `today` of a household with these books. Pure. Raises UnreadableBooks."""
+    with _readable():
+        return _position(books, today)
+
+
+def _position(books: HouseholdBooks, today: date) -> Position:
     left = books.left(today)
     unpaid = [(bill, rest) for bill, rest in left if rest > 0]
     timeline = timeline_of(books)

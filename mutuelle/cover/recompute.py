@@ -13,11 +13,12 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from mutuelle import inserts, pipeline
+from mutuelle import inserts, pipeline, set_aside
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import RightsRow
 from mutuelle.cover.rights import Interval
-from mutuelle.errors import Conflict, Refused
+from mutuelle.errors import UnreadableBooks
+from mutuelle.set_aside import Work
 
 PAGE = 500  # households a statement
 
@@ -47,8 +48,8 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
     for row in rows:
         try:
             timeline = cover_books.timeline_of(cover_books.read(row))
-        except (Refused, Conflict, KeyError) as error:
-            yield TimelineComparison(row.id, (), True, f"{type(error).__name__} {error}")
+        except UnreadableBooks as error:
+            yield TimelineComparison(row.id, (), True, str(error))
             continue
         differs = [astuple(interval) for interval in timeline] != [
             _stored_row(values) for values in row.stored
@@ -56,23 +57,33 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
         yield TimelineComparison(row.id, timeline, differs)
 
 
-def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
-    """Stores the rights of these households as their books give them. Returns how many were rewritten.
+@dataclass(frozen=True)
+class RewriteResult:
+    """How many households got new rights, and how many were set aside because theirs cannot be computed."""
 
-    Raises Conflict where the rights cannot be computed, such as when the rules of a bill are gone.
+    rewritten: int = 0
+    set_aside: int = 0
+
+
+def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> RewriteResult:
+    """Stores the rights of these households as their books give them.
+
+    A household whose rights cannot be computed, such as when the rules of a bill are gone, keeps the stored
+    ones and gets a case.
     """
     wrong = [comparison.id for comparison in compare(session, tenant_id, ids) if comparison.differs]
-    if not wrong:
-        return 0
-    pipeline.query(session, (_LOCK, {"tenant": tenant_id, "household_ids": wrong}))
-    comparisons = {
-        comparison.id: comparison for comparison in compare(session, tenant_id, wrong) if comparison.differs
-    }
-    for comparison in comparisons.values():
+    if wrong:
+        pipeline.query(session, (_LOCK, {"tenant": tenant_id, "household_ids": wrong}))
+    comparisons = [each for each in compare(session, tenant_id, wrong) if each.differs] if wrong else []
+    for comparison in comparisons:
         if comparison.trouble:
-            raise Conflict(f"household {comparison.id}: {comparison.trouble}")
-    replace(session, tenant_id, {id: comparison.timeline for id, comparison in comparisons.items()})
-    return len(comparisons)
+            error = UnreadableBooks(comparison.trouble)
+            set_aside.household(session, tenant_id, comparison.id, Work.RIGHTS, error)
+    timelines = {each.id: each.timeline for each in comparisons if not each.trouble}
+    if timelines:
+        replace(session, tenant_id, timelines)
+    set_aside.close_recovered(session, tenant_id, Work.RIGHTS, set(ids).__contains__)
+    return RewriteResult(len(timelines), len(comparisons) - len(timelines))
 
 
 def replace(session: Session, tenant_id: UUID, timelines: Mapping[UUID, Sequence[Interval]]) -> None:

@@ -188,7 +188,10 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
 
 @contextmanager
 def or_open_case(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
-    """Isolates one household of many: a refusal undoes its changes only and opens a case for staff."""
+    """Isolates one household of many: a refusal undoes its changes only and opens a case for staff.
+
+    A failure of another kind is raised, so that the caller tries its rows one by one (`set_aside.in_pages`).
+    """
     try:
         with session.begin_nested():
             yield

@@ -9,12 +9,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, pipeline
+from mutuelle import clock, crypto, pipeline, set_aside
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.errors import UnreadableBooks
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages, sending_hours
 from mutuelle.messaging.messages import MessageKind
+from mutuelle.set_aside import Work
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,22 @@ def queue(session: Session, household: HouseholdKey, kind: MessageKind, facts: d
 def queue_with_state(
     session: Session, household: HouseholdKey, kind: MessageKind, facts: dict[str, Any]
 ) -> None:
-    """Queues an SMS with the household's state of today: what it owes, its rights, its credit."""
-    recipient, books = _recipient_and_books(session, household)
-    queue_to(session, recipient, books, kind, facts)
+    """Queues an SMS with the household's state of today: what it owes, its rights, its credit.
+
+    Where its books or its phone cannot be read, opens a case instead: what happened stands without the SMS.
+    """
+    try:
+        recipient, books = _recipient_and_books(session, household)
+        facts = state(recipient, books) | facts
+    except (UnreadableBooks, ValueError) as error:
+        set_aside.household(session, *household, Work.SMS, error)
+        return
+    queue_to(session, recipient, kind, facts)
 
 
-def queue_to(
-    session: Session, recipient: SmsRecipient, books: HouseholdBooks, kind: MessageKind, facts: dict[str, Any]
-) -> None:
-    """Queues an SMS with the state that follows from `books`, for a caller that has read both."""
-    _queue(session, recipient, kind, _state(recipient, books) | facts)
+def queue_to(session: Session, recipient: SmsRecipient, kind: MessageKind, facts: dict[str, Any]) -> None:
+    """Queues an SMS, for a caller that has read the recipient."""
+    _queue(session, recipient, kind, facts)
 
 
 def queue_once(
@@ -70,7 +78,7 @@ def queue_once_with_state(
 ) -> bool:
     """Like `queue_once`, with the household's state of today."""
     recipient, books = _recipient_and_books(session, household)
-    return _queue(session, recipient, kind, _state(recipient, books) | facts, key=key)
+    return _queue(session, recipient, kind, state(recipient, books) | facts, key=key)
 
 
 def state_now(session: Session, household: HouseholdKey) -> dict[str, Any]:
@@ -128,8 +136,8 @@ def _queue(
     )
 
 
-def _state(recipient: SmsRecipient, books: HouseholdBooks) -> dict[str, Any]:
-    """The household's state of today as facts of an SMS. Amounts are whole units."""
+def state(recipient: SmsRecipient, books: HouseholdBooks) -> dict[str, Any]:
+    """The household's state of today as facts of an SMS. Amounts are whole units. Raises UnreadableBooks."""
     position = cover_books.position_of(books, clock.today(recipient.zone))
     until = position.right.until
     return {

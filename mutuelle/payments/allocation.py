@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, pipeline
+from mutuelle import clock, pipeline, set_aside
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.errors import UnreadableBooks
 from mutuelle.households import household_sms, locks
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging.messages import MessageKind
@@ -23,6 +24,7 @@ from mutuelle.money import Money
 from mutuelle.payments import ledger, receipts
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.receipts import Allocation, PartKind, Reason, Receipt, ReceiptPart
+from mutuelle.set_aside import Work
 
 WITHDRAWAL_ORDER = (PartKind.SUSPENSE, PartKind.CREDIT, PartKind.BILL)
 
@@ -80,7 +82,8 @@ def allocate(
     """Pays a household's open bills, oldest first, and keeps the rest as credit.
 
     Recomputes rights and queues the receipt SMS. `act` distinguishes the ledger entry of a later allocation
-    of the same receipt from that of its first one.
+    of the same receipt from that of its first one. Raises UnreadableBooks before anything is written. A phone
+    that cannot be decrypted costs the SMS alone: the household gets a case.
     """
     _, books_rows, recipient_rows = pipeline.query(
         session,
@@ -89,23 +92,35 @@ def allocate(
         household_sms.recipient_query(household),
     )
     books = cover_books.read(pipeline.single_row(books_rows))
-    recipient = household_sms.read_recipient(household, pipeline.single_row(recipient_rows))
     parts, bill_payments, left = _pay_bills(books, receipt, household, amount.units, day)
+    books = books.with_money(*bill_payments, credit=left)
+    timeline = cover_books.timeline_of(books)
+    facts = {"amount": amount.units, "transaction": receipt.transaction}
+    unreachable = None
+    try:
+        recipient = household_sms.read_recipient(household, pipeline.single_row(recipient_rows))
+        facts = household_sms.state(recipient, books) | facts
+    except ValueError as error:
+        unreachable = error
     used = Money(amount.units - left, amount.currency)
     credit = ReceiptPart(PartKind.CREDIT, left, household)
     receipts.place(session, receipt, [*parts, credit], on=day, reason=reason)
     moves = [Move(ledger.household_of(household[1]), ledger.fund_of(household[0]), used)]
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
-    books = books.with_money(*bill_payments, credit=left)
-    cover_books.recompute(session, *household, books)
-    facts = {"amount": amount.units, "transaction": receipt.transaction}
-    household_sms.queue_to(session, recipient, books, MessageKind.RECEIPT, facts)
+    cover_books.replace_rows(session, *household, timeline)
+    if unreachable:
+        set_aside.household(session, *household, Work.SMS, unreachable)
+    else:
+        household_sms.queue_to(session, recipient, MessageKind.RECEIPT, facts)
 
 
 def _pay_bills(
     books: cover_books.HouseholdBooks, receipt: Receipt, household: HouseholdKey, units: int, day: date
 ) -> tuple[list[ReceiptPart], list[BillPayment], int]:
-    """Returns the parts of the receipt on bills, the same as payments of bills, and the units left over."""
+    """Returns the parts of the receipt on bills, the same as payments of bills, and the units left over.
+
+    Raises UnreadableBooks.
+    """
     parts: list[ReceiptPart] = []
     bill_payments: list[BillPayment] = []
     for bill, unpaid in books.left(day):
@@ -158,12 +173,17 @@ def update_and_notify_households(
 ) -> None:
     """Updates the households that lost money to a withdrawal, and queues an SMS of this kind to each.
 
-    Pays open bills from the household's credit, if it has any left, and recomputes the rights.
+    Pays open bills from the household's credit, if it has any left, and recomputes the rights. Where its
+    books cannot be read, the rights stay as they are stored, with a case for staff.
     """
     for household, units in sorted(withdrawal.households.items()):
         locks.lock(session, household)
-        if not use_credit(session, household, day):
-            cover_books.recompute(session, *household)
+        try:
+            if not use_credit(session, household, day):
+                cover_books.recompute(session, *household)
+        except UnreadableBooks as error:
+            set_aside.household(session, *household, Work.RIGHTS, error)
+            continue
         facts = {"amount": units, "transaction": transaction}
         household_sms.queue_with_state(session, household, kind, facts)
 

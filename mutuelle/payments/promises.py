@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, inserts, pipeline
+from mutuelle import audit, clock, inserts, pipeline, set_aside
 from mutuelle.audit import Subject
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
@@ -24,6 +24,7 @@ from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.service_rules import Season
 from mutuelle.schemes.version_rules import Version, months_after
+from mutuelle.set_aside import Work
 
 NOTICE_MIN = timedelta(14)  # a household that pays sooner needs no promise
 MONTHS_MAX = 3  # ends of months to choose from
@@ -166,19 +167,31 @@ def open_of(session: Session, tenant_id: UUID, household_id: UUID) -> date | Non
 
 
 def conclude(session: Session, tenant_id: UUID, today: date) -> int:
-    """Concludes every promise whose day is over. Returns how many. Safe to run again."""
+    """Concludes every promise whose day is over. Returns how many. Safe to run again.
+
+    A household whose promise cannot be judged is set aside, and its promise stays open.
+    """
     over = (Promise.tenant_id == tenant_id, Promise.state == PromiseState.OPEN, Promise.day < today)
     rows = session.scalars(select(Promise).where(*over).order_by(Promise.day, Promise.id)).all()
+    concluded = 0
     for promise in rows:
-        values = {"tenant": tenant_id, "home": promise.household_id, "at": promise.created_at}
-        is_kept = (session.scalar(_PAID_SINCE, values) or 0) >= promise.amount
-        if not is_kept:
-            is_kept = cover_books.position(session, tenant_id, promise.household_id, today).owed <= 0
-        state = PromiseState.KEPT if is_kept else PromiseState.LAPSED
-        is_open = (
-            Promise.tenant_id == tenant_id,
-            Promise.id == promise.id,
-            Promise.state == PromiseState.OPEN,
-        )
-        session.execute(update(Promise).where(*is_open).values(state=state, concluded=today))
-    return len(rows)
+        with set_aside.one_household(session, tenant_id, promise.household_id, Work.PROMISES):
+            _conclude(session, promise, today)
+            concluded += 1
+    judged = {promise.household_id for promise in rows}
+    set_aside.close_recovered(session, tenant_id, Work.PROMISES, judged.__contains__)
+    return concluded
+
+
+def _conclude(session: Session, promise: Promise, today: date) -> None:
+    values = {"tenant": promise.tenant_id, "home": promise.household_id, "at": promise.created_at}
+    is_kept = (session.scalar(_PAID_SINCE, values) or 0) >= promise.amount
+    if not is_kept:
+        is_kept = cover_books.position(session, promise.tenant_id, promise.household_id, today).owed <= 0
+    state = PromiseState.KEPT if is_kept else PromiseState.LAPSED
+    is_open = (
+        Promise.tenant_id == promise.tenant_id,
+        Promise.id == promise.id,
+        Promise.state == PromiseState.OPEN,
+    )
+    session.execute(update(Promise).where(*is_open).values(state=state, concluded=today))

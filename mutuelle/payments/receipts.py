@@ -40,6 +40,7 @@ class Reason(StrEnum):
     PHONE_NOT_REGISTERED = "payer's phone is not registered"
     PHONE_MASKED = "payer's phone is masked and there is no reference of ours"
     REFERENCE_UNKNOWN = "our books do not know the reference of ours that it answers"
+    BOOKS_UNREADABLE = "the books of the household that it belongs to cannot be read"
     OTHER_CURRENCY = "it came in another currency than the account's"
     BY_HAND = "by hand"
     UNDONE_BY_HAND = "undone by hand"

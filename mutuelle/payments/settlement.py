@@ -8,13 +8,15 @@ with the reason. Receipt, allocation, posting, rights and SMS are one transactio
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, references
+from mutuelle import audit, clock, references, set_aside
 from mutuelle.audit import FlagKind, Subject
+from mutuelle.errors import UnreadableBooks
 from mutuelle.households import household_sms, households
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging.messages import MessageKind
@@ -26,6 +28,7 @@ from mutuelle.payments.ledger import Move
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptDoor, ReceiptPart
+from mutuelle.set_aside import Work
 
 UNREAD_PROOF = "the operator proves the money, but its answer cannot be read whole"
 
@@ -209,19 +212,31 @@ def _attribute_new(
         unclear = NoMatch(Reason.REFERENCE_UNKNOWN)
     match unclear or attribute(requested, movement.payer is not None, registered):
         case RequestMatch(household):
-            _post_receipt(session, receipt, movement, ledger.household_of(household[1]))
-            allocation.allocate(session, receipt, household, movement.amount, day, Reason.REQUEST_ANSWERED)
+            refusal = _allocate_new(session, receipt, movement, household, day, Reason.REQUEST_ANSWERED)
         case HouseholdMatch(household, reason):
-            _post_receipt(session, receipt, movement, ledger.household_of(household[1]))
-            allocation.allocate(session, receipt, household, movement.amount, day, reason)
+            refusal = _allocate_new(session, receipt, movement, household, day, reason)
         case NoMatch(reason):
-            _post_receipt(session, receipt, movement, ledger.suspense_of(account.id))
-            part = ReceiptPart(PartKind.SUSPENSE, movement.amount.units)
-            receipts.place(session, receipt, [part], on=day, reason=reason)
-            kind = FlagKind.CURRENCY if is_foreign else FlagKind.SUSPENSE
-            audit.open_case(
-                session, account.tenant_id, kind, audit.about(Subject.RECEIPT, receipt.id), reason
-            )
+            refusal = reason
+    if refusal is None:
+        return
+    _post_receipt(session, receipt, movement, ledger.suspense_of(account.id))
+    part = ReceiptPart(PartKind.SUSPENSE, movement.amount.units)
+    receipts.place(session, receipt, [part], on=day, reason=refusal)
+    kind = FlagKind.CURRENCY if is_foreign else FlagKind.SUSPENSE
+    audit.open_case(session, account.tenant_id, kind, audit.about(Subject.RECEIPT, receipt.id), refusal)
+
+
+def _allocate_new(
+    session: Session, receipt: Receipt, movement: Movement, household: HouseholdKey, day: date, reason: Reason
+) -> Reason | None:
+    """Books a new receipt on a household. Returns why not, if its books cannot be read."""
+    try:
+        allocation.allocate(session, receipt, household, movement.amount, day, reason)
+    except UnreadableBooks as error:
+        set_aside.household(session, *household, Work.MONEY, error)
+        return Reason.BOOKS_UNREADABLE
+    _post_receipt(session, receipt, movement, ledger.household_of(household[1]))
+    return None
 
 
 def _objection(
@@ -320,10 +335,14 @@ def _take_from_suspense(
         return
     amount = Money(waiting, receipt.currency)
     day = tenants.day_of(session, household[0], receipt.moved_at)
+    act = f":{clock.new_id()}"  # a manager may have attributed it and undone that before
+    try:
+        allocation.allocate(session, receipt, household, amount, day, Reason.REQUEST_ANSWERED, act)
+    except UnreadableBooks as error:  # it stays in suspense
+        set_aside.household(session, *household, Work.MONEY, error)
+        return
     minus = ReceiptPart(PartKind.SUSPENSE, -waiting)
     receipts.place(session, receipt, [minus], on=day, reason=Reason.REQUEST_ANSWERED)
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(household[1]), amount)]
-    act = f":{clock.new_id()}"  # a manager may have attributed it and undone that before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    allocation.allocate(session, receipt, household, amount, day, Reason.REQUEST_ANSWERED, act)
     audit.close_case(session, account.tenant_id, FlagKind.SUSPENSE, subject)

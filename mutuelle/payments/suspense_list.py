@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from mutuelle.cover import cover_books
+from mutuelle.errors import UnreadableBooks
 from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
 from mutuelle.payments import suspense_candidates
@@ -143,6 +144,9 @@ def _add_opening_sign(
         if names & suspense_candidates.IDENTITY_WEIGHTS.keys()
     ]
     for household_id in likely[: suspense_candidates.CANDIDATES_MAX]:
-        position = cover_books.position(session, tenant_id, household_id, today)
+        try:
+            position = cover_books.position(session, tenant_id, household_id, today)
+        except UnreadableBooks:  # it stays a candidate by its other signs
+            continue
         if position.next_opening.left_to_open == receipt.amount:
             signs[household_id].add(CandidateSign.OPENS)

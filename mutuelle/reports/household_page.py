@@ -12,6 +12,7 @@ from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.rights import RightsReason
+from mutuelle.errors import UnreadableBooks
 from mutuelle.households import households
 from mutuelle.households.households import Household, Phone
 from mutuelle.payments import promises
@@ -21,17 +22,18 @@ from mutuelle.reports.search import MOST, PaymentHit, payment_hit, receipt_hit
 
 
 def load(session: Session, household: Household, today: date) -> dict[str, Any]:
-    """Returns the facts of a household on the local date `today`, by the template's variable names."""
+    """Returns the facts of a household on the local date `today`, by the template's variable names.
+
+    When its bills or its money cannot be read, `now` is None and nothing that follows from them is shown.
+    """
     key = (household.tenant_id, household.id)
-    books, people = cover_books.load(session, *key), insured_people.load(session, *key)
+    people = insured_people.load(session, *key)
     phones = select(Phone).where(Phone.tenant_id == household.tenant_id, Phone.household_id == household.id)
     stored = select(RightsRow).where(
         RightsRow.tenant_id == household.tenant_id, RightsRow.household_id == household.id
     )
     return {
-        "now": cover_books.position_of(books, today),
-        "bills": books.left(today),
-        "left_out": _left_out(books, people, today),
+        **_of_books(session, household, people, today),
         "classes": {
             person.id: [status for status in person.statuses if status.holds(today)] for person in people
         },
@@ -41,6 +43,21 @@ def load(session: Session, household: Household, today: date) -> dict[str, Any]:
         "promised": promises.open_of(session, *key),
         "money": _payments(session, household),
     }
+
+
+def _of_books(
+    session: Session, household: Household, people: Sequence[InsuredPerson], today: date
+) -> dict[str, Any]:
+    """Returns what follows from the household's bills and money."""
+    try:
+        books = cover_books.load(session, household.tenant_id, household.id)
+        return {
+            "now": cover_books.position_of(books, today),
+            "bills": books.left(today),
+            "left_out": _left_out(books, people, today),
+        }
+    except UnreadableBooks:
+        return {"now": None, "bills": [], "left_out": {}}
 
 
 def _left_out(books: HouseholdBooks, people: Sequence[InsuredPerson], today: date) -> dict[UUID, str]:

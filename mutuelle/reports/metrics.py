@@ -12,6 +12,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.orm import Session
 
 from mutuelle import clock
+from mutuelle.organisation import mutuelle_day
 from mutuelle.reports import statements
 
 
@@ -47,9 +48,9 @@ NAMED = {metric.name: metric for metric in METRICS}
 
 def read(session: Session, *names: str) -> Iterator[tuple[Metric, list[Sample]]]:
     """Yields these metrics with their samples, or all metrics. The session has the role AUDITOR."""
-    now = {"now": clock.now()}
+    values = {"now": clock.now(), "zones": mutuelle_day.known_zones(session)}
     for metric in [NAMED[name] for name in names] or METRICS:
-        yield metric, [_sample(dict(row)) for row in session.execute(metric.query, now).mappings()]
+        yield metric, [_sample(dict(row)) for row in session.execute(metric.query, values).mappings()]
 
 
 def _sample(row: dict[str, object]) -> Sample:

@@ -104,7 +104,8 @@ WHERE k.state = 'open' GROUP BY 1, 2
 -- gauge: Appeals that wait beyond their deadline, for every mutuelle
 SELECT t.code AS tenant, (
     SELECT count(*) FROM tickets k WHERE k.tenant_id = t.id AND k.state = 'open'
-    AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS value
+    AND k.deadline < CASE WHEN t.zone = ANY(:zones)
+        THEN (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date END) AS value
 FROM tenants t WHERE t.kind = 'mutuelle'
 
 -- name: request_to_credit_seconds

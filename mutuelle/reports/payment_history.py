@@ -18,6 +18,7 @@ from mutuelle import audit, phone, references
 from mutuelle.audit import AuditEntry, Flag, FlagKind, Subject
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
+from mutuelle.errors import UnreadableBooks
 from mutuelle.households import households
 from mutuelle.inbox import Door, Notice, NoticeState
 from mutuelle.messaging.messages import Message, MessageKind
@@ -300,7 +301,10 @@ def _rights_steps(
     """The households' rights as stored now, at the moment when money last moved and they were computed."""
     moments = [step.at for step in steps if step.kind == StepKind.PLACED]
     for household_id, number in member_numbers.items() if moments else ():
-        timeline = cover_books.timeline_of(cover_books.load(session, tenant_id, household_id))
+        try:
+            timeline = cover_books.timeline_of(cover_books.load(session, tenant_id, household_id))
+        except UnreadableBooks:  # the household's page says so
+            continue
         facts = {"number": number, "home": household_id, "rows": timeline[-3:]}
         yield HistoryEvent(max(moments), StepKind.RIGHTS, facts)
 

@@ -21,6 +21,7 @@ What is claimed, what is left out and what was claimed before add up to what the
 the period, and of earlier bills not yet claimed.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -39,8 +40,10 @@ from mutuelle.subsidies.claim_lines import (
     LeftOutReason,
     PayableLine,
     Period,
+    UnreadableHousehold,
 )
 
+log = logging.getLogger("mutuelle.claim_amounts")
 MemberUnits = tuple[ClaimMember, int]
 UnitsLeftOut = Counter[LeftOutReason]
 
@@ -55,24 +58,49 @@ class LineRequest:
 
 
 def judge(
-    households: Iterable[ClaimHousehold], period: Period, *, again: bool = False
+    households: Iterable[ClaimHousehold | UnreadableHousehold], period: Period, *, again: bool = False
 ) -> tuple[list[DraftLine], list[LeftOutAmount]]:
     """Returns what may be claimed of these households by the end of `period`, and what is left out.
 
-    `again` asks for rejected lines, too.
+    `again` asks for rejected lines, too. A household on which this fails is left out as unreadable.
     """
     lines: list[DraftLine] = []
     left_out: list[LeftOutAmount] = []
     for household in sorted(households, key=lambda household: household.number):
-        ledger = ClaimBalances(household)
-        for payable in sorted(household.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
-            claimed, reasons = _claim_line(ledger, payable, period, again)
-            lines += claimed
+        unread = household if isinstance(household, UnreadableHousehold) else None
+        if not isinstance(household, UnreadableHousehold):
+            try:
+                claimed, reasons = _claim_household(household, period, again)
+                lines += claimed
+                left_out += reasons
+            except Exception as error:  # of any kind: the other households are claimed
+                log.exception("a household cannot be claimed: %s", type(error).__name__)
+                units = tuple((payable.line_id, payable.amount) for payable in household.payables)
+                unread = UnreadableHousehold(household.id, household.number, units)
+        if unread is not None:
             left_out += [
-                LeftOutAmount(household.id, payable.line_id, units, reason)
-                for reason, units in reasons.items()
+                LeftOutAmount(unread.id, line_id, units, LeftOutReason.UNREADABLE)
+                for line_id, units in unread.units
                 if units
             ]
+    return lines, left_out
+
+
+def _claim_household(
+    household: ClaimHousehold, period: Period, again: bool
+) -> tuple[list[DraftLine], list[LeftOutAmount]]:
+    """Returns the lines of one household, and its units that are left out."""
+    lines: list[DraftLine] = []
+    left_out: list[LeftOutAmount] = []
+    ledger = ClaimBalances(household)
+    for payable in sorted(household.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
+        claimed, reasons = _claim_line(ledger, payable, period, again)
+        lines += claimed
+        left_out += [
+            LeftOutAmount(household.id, payable.line_id, units, reason)
+            for reason, units in reasons.items()
+            if units
+        ]
     return lines, left_out
 
 

@@ -4,8 +4,9 @@ Money that was recorded after the moment, and claims and answers that came after
 claim can be made again years later. Names, evidence and years of birth are as they are now.
 """
 
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -29,8 +30,10 @@ from mutuelle.subsidies.claim_lines import (
     LineAnswer,
     PayableLine,
     Period,
+    UnreadableHousehold,
 )
 
+log = logging.getLogger("mutuelle.claim_facts")
 LaterMoney = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money recorded later
 
 
@@ -123,39 +126,69 @@ AND a.kind = 'bill' AND a.at > :at
 """
 
 
-def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHousehold]:
+def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHousehold | UnreadableHousehold]:
     """Returns the households of which the payer owes something to claim or take back by the period's end."""
 
-    def by_household(query: str, read_row: Callable[[Any], Any]) -> Mapping[UUID, list[Any]]:
+    def by_household(query: str, values: dict[str, object]) -> Mapping[UUID, list[Any]]:
         rows = defaultdict(list)
         for row in session.execute(text(query), values):
-            rows[row.household_id].append(read_row(row))
+            rows[row.household_id].append(row)
         return rows
 
-    values = scope.values(since=period.since, until=period.until)
-    payables = by_household(_PAYABLE, _payable_line)
+    payables = by_household(_PAYABLE, scope.values(since=period.since, until=period.until))
     values = scope.values(household_ids=list(payables))
-    members = by_household(_MEMBERS, _member)
-    proofs = by_household(_PROOFS, _proof)
-    claimed = by_household(_CLAIMED_OF, _earlier_line)
-    consents = by_household(
-        _CONSENTS, lambda row: clock.local_date(row.moment, scope.zone) if row.given else None
+    rows = _HouseholdRows(
+        scope,
+        payables,
+        *(
+            by_household(query, values)
+            for query in (_MEMBERS, _PROOFS, _CLAIMED_OF, _CONSENTS, _BOOKS, _LATER)
+        ),
     )
-    books = by_household(_BOOKS, cover_books.read)
-    later = by_household(_LATER, _later_money)
-    return [
-        ClaimHousehold(
-            id=row.id,
-            number=row.number,
-            members=tuple(members[row.id]),
-            proofs=tuple(proofs[row.id]),
-            consent=next(iter(consents[row.id]), None),
-            books=_without(books[row.id][0], later[row.id]),
-            payables=tuple(payables[row.id]),
-            claimed=tuple(claimed[row.id]),
+    return [_household(rows, row) for row in session.execute(text(_HOUSEHOLDS), values)]
+
+
+@dataclass(frozen=True)
+class _HouseholdRows:
+    """The rows of all tables, by household."""
+
+    scope: ClaimScope
+    payables: Mapping[UUID, list[Any]]
+    members: Mapping[UUID, list[Any]]
+    proofs: Mapping[UUID, list[Any]]
+    claimed: Mapping[UUID, list[Any]]
+    consents: Mapping[UUID, list[Any]]
+    books: Mapping[UUID, list[Any]]
+    later: Mapping[UUID, list[Any]]
+
+
+def _household(rows: _HouseholdRows, home: Any) -> ClaimHousehold | UnreadableHousehold:
+    """Returns the facts of one household. What cannot be read costs only its own lines."""
+    consents = rows.consents.get(home.id, [])
+    consent_at = consents[0].moment if consents and consents[0].given else None
+    claimed = [_earlier_line(row) for row in rows.claimed.get(home.id, ())]
+    try:
+        return ClaimHousehold(
+            id=home.id,
+            number=home.number,
+            members=tuple(_member(row) for row in rows.members.get(home.id, ())),
+            proofs=tuple(_proof(row) for row in rows.proofs.get(home.id, ())),
+            consent=clock.local_date(consent_at, rows.scope.zone) if consent_at else None,
+            books=_without(
+                cover_books.read(rows.books[home.id][0]),
+                [_later_money(row) for row in rows.later.get(home.id, ())],
+            ),
+            payables=tuple(_payable_line(row) for row in rows.payables[home.id]),
+            claimed=tuple(claimed),
         )
-        for row in session.execute(text(_HOUSEHOLDS), values)
-    ]
+    except Exception as error:  # of any kind, such as a rule version that is gone: the others are claimed
+        log.exception("a household cannot be claimed: %s", type(error).__name__)
+        standing = Counter[UUID]()
+        for earlier in claimed:
+            if earlier.answer != LineAnswer.REJECTED:
+                standing[earlier.line.bill_line_id] += earlier.line.amount
+        units = ((row.line_id, int(row.amount) - standing[row.line_id]) for row in rows.payables[home.id])
+        return UnreadableHousehold(home.id, home.number, tuple(units))
 
 
 def _without(books: HouseholdBooks, later: list[LaterMoney]) -> HouseholdBooks:

@@ -41,6 +41,7 @@ class LeftOutReason(StrEnum):
     CHANGED = "changed"
     WAITING = "waiting"
     NOTHING_BACK = "nothing-back"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -164,3 +165,12 @@ class ClaimHousehold:
     books: HouseholdBooks
     payables: tuple[PayableLine, ...]
     claimed: tuple[EarlierLine, ...]
+
+
+@dataclass(frozen=True)
+class UnreadableHousehold:
+    """A household whose bills or money cannot be read; `units` of its bill lines are not claimed yet."""
+
+    id: UUID
+    number: str
+    units: tuple[tuple[UUID, int], ...]

@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, inserts, phone
+from mutuelle import audit, clock, inserts, phone, set_aside
 from mutuelle.audit import Subject
-from mutuelle.errors import Refused
+from mutuelle.errors import Conflict, Refused
 from mutuelle.households import locks
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
@@ -24,6 +24,7 @@ from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
 from mutuelle.schemes import money_rules
+from mutuelle.set_aside import Work
 from mutuelle.subsidies import (
     claim_amounts,
     claim_checks,
@@ -33,7 +34,14 @@ from mutuelle.subsidies import (
     claim_totals,
 )
 from mutuelle.subsidies.claim_facts import ClaimScope
-from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutAmount, LineAnswer, Period
+from mutuelle.subsidies.claim_lines import (
+    ClaimState,
+    DraftLine,
+    LeftOutAmount,
+    LeftOutReason,
+    LineAnswer,
+    Period,
+)
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim, ClaimAnswer, ClaimLine, ClaimPayment
 
 MOVES = {
@@ -102,6 +110,11 @@ def draft(
     _lock_mutuelle(session, "claims", tenant.id)
     scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
     lines, left_out = _judge(session, scope, period, again)
+    for household_id in {part.household_id for part in left_out if part.reason == LeftOutReason.UNREADABLE}:
+        unreadable = Conflict("its bills or its money cannot be read")
+        set_aside.household(session, tenant.id, household_id, Work.CLAIM, unreadable)
+    claimed = {line.household_id for line in lines}
+    set_aside.close_recovered(session, tenant.id, Work.CLAIM, claimed.__contains__)
     if not lines:
         raise Refused("claim.nothing", left_out=_units_by_reason(left_out))
     # The database checks each household's lines under the household's lock.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from mutuelle.organisation import mutuelle_day
 from mutuelle.schemes import schemes
 
 _UNPROVEN = """
@@ -63,7 +64,7 @@ ORDER BY c.id
 _LATE_DEADLINE = """
 SELECT k.id FROM tickets k
 JOIN tenants t ON t.id = k.tenant_id
-WHERE k.deadline <= (k.opened_at AT TIME ZONE t.zone)::date
+WHERE CASE WHEN t.zone = ANY(:zones) THEN k.deadline <= (k.opened_at AT TIME ZONE t.zone)::date END
 ORDER BY k.id
 """
 _MESSAGES = {
@@ -78,7 +79,7 @@ _MESSAGES = {
 
 def broken(session: Session) -> Iterator[str]:
     """Checks everything the transaction may see. Yields what is broken, by record."""
-    values = _categories_with_proof_first()
+    values = _categories_with_proof_first() | {"zones": mutuelle_day.known_zones(session)}
     for query, message in _MESSAGES.items():
         yield from map(message.format, session.scalars(text(query), values))
 
