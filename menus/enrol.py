@@ -27,8 +27,8 @@ from menus.screens import (
 )
 from mutuelle.contributions import quotes
 from mutuelle.contributions.quotes import Quote
-from mutuelle.cover.member_rights import newcomers, on_bill
-from mutuelle.enrolment import enrolment
+from mutuelle.enrolment import enrolment, joining_price
+from mutuelle.enrolment.joining_price import JoiningHousehold
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 
@@ -97,13 +97,12 @@ def quote(view: ScreenView) -> Quote:
 
 @lru_cache(maxsize=1024)
 def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
-    """Prices the household as `enrolment.enrol` does.
+    """Prices the household as its bill will be.
 
     Cached because one screen shows several amounts of a quote, and the next screen the same ones again.
     """
-    book = schemes.get(scheme)
-    billed = on_bill(book.on(on), newcomers(born, on), on, on)
-    return quotes.quote(book, billed, on=on, category=category, option=option)
+    household = JoiningHousehold(born, category, option=option)
+    return joining_price.price(schemes.get(scheme), household, on).quote
 
 
 def _people_text(view: ScreenView) -> str:

@@ -11,10 +11,11 @@ import click
 
 from gateway.cli import rule_changes
 from mutuelle import clock
-from mutuelle.contributions.quotes import quote
+from mutuelle.enrolment import joining_price
+from mutuelle.enrolment.joining_price import JoiningHousehold
 from mutuelle.money import Money
 from mutuelle.schemes import schemes
-from mutuelle.schemes.money_rules import Category
+from mutuelle.schemes.money_rules import MEMBER_STATUSES, Category
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.service_rules import CopayPart, ReminderRule
 from mutuelle.schemes.version_rules import Version
@@ -53,20 +54,51 @@ def list_books() -> None:
 @group.command("quote")
 @click.option("--scheme", required=True)
 @click.option("--born", required=True, help="years of birth, separated by commas")
-@click.option("--category")
-@click.option("--option")
+@click.option("--category", help="counts as checked; without one, nothing is proven")
+@click.option("--option", help="the period, such as month; the usual one when left out")
+@click.option("--students", default="", help="years of birth of those who go to school or learn a trade")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="CODE:YEAR",
+    help="of a member with a class of its own, such as disabled:1999; may be repeated",
+)
+@click.option(
+    "--sponsor-percent",
+    type=click.IntRange(0, 100),
+    default=0,
+    help="what a sponsor pays of the member's share",
+)
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
 @click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 def quote_household(
-    scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool
+    scheme: str,
+    born: str,
+    category: str | None,
+    option: str | None,
+    students: str,
+    statuses: tuple[str, ...],
+    sponsor_percent: int,
+    day: Any,
+    as_json: bool,
 ) -> None:
-    """Show what a household would pay, who else pays, and what that opens. A category counts as checked."""
+    """Show what a household pays if it joins, who else pays, and what that opens.
+
+    It is the price of the bill that enrolment writes on that day, and what enrolment refuses is refused.
+    """
     book = schemes.get(scheme)
-    try:
-        years = [int(year) for year in born.split(",")]
-    except ValueError:
-        raise click.ClickException("--born takes years such as 1985,1990,2015") from None
-    price = quote(book, years, on=_day(book, day), category=category, checked=True, option=option)
+    years = _years(born, "--born")
+    household = JoiningHousehold(
+        birth_years=years,
+        category=category,
+        proven=category is not None,
+        option=option,
+        students=frozenset(_places(years, _years(students, "--students") if students else [], "--students")),
+        statuses=_statuses(years, statuses),
+        sponsor_percent=sponsor_percent,
+    )
+    price = joining_price.price(book, household, _day(book, day)).quote
     if book.status == "draft":
         click.echo(f"{book.code} is a draft: no mutuelle can be set up with it", err=True)
     if as_json:
@@ -95,6 +127,39 @@ def show(scheme: str, day: Any) -> None:
     _print_lines(
         [("scheme", f"{book.code} ({book.status}), rules from {version.since}"), *_describe(book, version)]
     )
+
+
+def _years(text: str, option: str) -> list[int]:
+    try:
+        return [int(year) for year in text.split(",")]
+    except ValueError:
+        raise click.ClickException(f"{option} takes years such as 1985,1990,2015") from None
+
+
+def _places(years: list[int], chosen: list[int], option: str) -> list[int]:
+    """Returns the place in `years` of each chosen year; of several people of a year, one after the other.
+
+    A person who is chosen is none of the adults that come first, so the last one of the year is taken.
+    """
+    places: list[int] = []
+    for year in chosen:
+        left = [place for place, born in enumerate(years) if born == year and place not in places]
+        if not left:
+            raise click.ClickException(f"{option} has a year that --born has not: {year}")
+        places.append(left[-1])
+    return places
+
+
+def _statuses(years: list[int], texts: tuple[str, ...]) -> dict[int, list[str]]:
+    statuses: dict[int, list[str]] = {}
+    for text in texts:
+        code, _, year = text.partition(":")
+        if code not in MEMBER_STATUSES or not year.isdecimal():
+            codes = ", ".join(MEMBER_STATUSES)
+            raise click.ClickException(f"--status takes one of {codes} and a year, such as disabled:1999")
+        (place,) = _places(years, [int(year)], "--status")
+        statuses.setdefault(place, []).append(code)
+    return statuses
 
 
 def _day(book: Scheme, day: Any) -> date:

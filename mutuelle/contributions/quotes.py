@@ -4,13 +4,14 @@ Age is the year of the given day less the year of birth; an adult is 18 or over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 from mutuelle.errors import Refused
-from mutuelle.schemes.money_rules import MEMBER, Category, CategoryState
+from mutuelle.money import EXPONENT
+from mutuelle.schemes.money_rules import MEMBER, SPONSOR, Category, CategoryState
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.version_rules import Stage, Version, last_day
 
@@ -66,11 +67,13 @@ class Quote(PeriodQuote):
     opens_until: date
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `mutuelle schemes quote --json` prints."""
+        """The object that `mutuelle schemes quote --json` prints; amounts are in smallest units."""
         return {
             "scheme": self.scheme,
             "version": self.version,
             "currency": self.currency,
+            "exponent": EXPONENT[self.currency],
+            "people": self.people,
             "total": self.total,
             "joining_fee": self.joining_fee,
             "shares": self.shares,
@@ -122,25 +125,40 @@ def quote(
     scheme's rules of a lapse say. Raises Refused as `price_of` does, and when the category or option is not
     known, or the category is covered elsewhere, has no price or must be proven first.
     """
-    renewed = covered_until + timedelta(1) if covered_until else on
-    version = scheme.on(max(on, renewed))
+    version = scheme.on(max(on, covered_until + timedelta(1)) if covered_until else on)
     claimed, period_option = version.category(category), version.option(option).code
     billed = _category_to_bill(version, claimed, checked)
     price = quote_period(scheme, version, billed, born, period_option, on=on, covered_until=covered_until)
+    return Quote(**vars(price), category=claimed.code, **_opening(version, price, on, covered_until))
+
+
+def with_sponsor(scheme: Scheme, joining: Quote, percent: int, on: date) -> Quote:
+    """Returns the quote of a household that joins on the day `on` when a sponsor pays a part of its share.
+
+    The sponsor pays `percent` of the member's share, rounded down: the member carries the odd unit.
+    """
+    promised = joining.shares[MEMBER] * percent // 100
+    shares = {**joining.shares, MEMBER: joining.shares[MEMBER] - promised, SPONSOR: promised}
+    sponsored = replace(joining, shares=shares)
+    version = scheme.version(date.fromisoformat(joining.version))
+    return replace(sponsored, **_opening(version, sponsored, on, None))
+
+
+def _opening(version: Version, price: PeriodQuote, on: date, covered_until: date | None) -> dict[str, Any]:
+    """Returns the least payment that opens rights, and the days it covers if it is paid on the day `on`."""
+    renewed = covered_until + timedelta(1) if covered_until else on
     if price.period_from:
         start, earliest = price.period_from, max(on, price.period_from, renewed)
     else:
         start = version.begins(on, covered_until)
         earliest = max(on, start)
-    stages = version.stages(price.shares[MEMBER], period_option, price.total)
+    stages = version.stages(price.shares[MEMBER], price.option, price.total)
     stage = _first_that_opens(stages, start, earliest)
-    return Quote(
-        **vars(price),
-        category=claimed.code,
-        threshold=stage.threshold,
-        opens_from=earliest,
-        opens_until=last_day(start, stage.months),
-    )
+    return {
+        "threshold": stage.threshold,
+        "opens_from": earliest,
+        "opens_until": last_day(start, stage.months),
+    }
 
 
 def quote_period(

@@ -7,7 +7,7 @@ or of age is not covered. A child who is young enough on the day of a bill is co
 that bill buys. A member who is covered at any age because of a status is covered while the status holds.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionO
 from mutuelle.cover.rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.schemes.money_rules import MEMBER, BillKind
 from mutuelle.schemes.version_rules import Version
+
+NOBODY: Mapping[int, Sequence[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,25 @@ class InsuredPerson(NamedTuple):
         return self.since <= day and (self.until is None or day <= self.until)
 
 
-def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) -> list[InsuredPerson]:
-    """People born in the years `born`, the head first, who join together on `day`; `students` are indices."""
+def newcomers(
+    born: Sequence[int],
+    day: date,
+    students: Collection[int] = (),
+    statuses: Mapping[int, Sequence[str]] = NOBODY,
+) -> list[InsuredPerson]:
+    """People born in the years `born`, the head first, who join together on `day`.
+
+    `students` and `statuses` name people by their index; statuses are noted from that day on.
+    """
     return [
-        InsuredPerson(UUID(int=at), at == 0, year, day, student=at in students)
+        InsuredPerson(
+            UUID(int=at),
+            at == 0,
+            year,
+            day,
+            student=at in students,
+            statuses=tuple(DatedStatus(code, day) for code in statuses.get(at, ())),
+        )
         for at, year in enumerate(born)
     ]
 
@@ -102,6 +119,17 @@ def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued
             not over_age(version, person, issued)
             or any(_goes_on(status, day) for status in _statuses_without_age_limit(version, person))
         )
+    ]
+
+
+def not_billed(
+    version: Version, people: Sequence[InsuredPerson], day: date
+) -> list[tuple[InsuredPerson, str]]:
+    """Returns the members of `day` whom a bill issued on that day is not for, each with the reason."""
+    return [
+        (person, "over-age")
+        for person in in_rank_order(people)
+        if _goes_on(person, day) and too_old(version, person, day)
     ]
 
 

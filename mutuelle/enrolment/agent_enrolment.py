@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
-from mutuelle.enrolment import enrolment, office_lists
+from mutuelle.enrolment import enrolment, joining_price, office_lists
 from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.enrolment.registry import RegistryEntry
@@ -184,8 +184,8 @@ def _people(people: Sequence[TypedPerson], today: date) -> tuple[list[int], list
             born.append(office_lists.year(person.born.strip(), today))
         except RowError:
             raise Refused("enrol.year", place=place) from None
-        if place == 1 and age(born[0], today) < ADULT:
-            raise Refused("enrol.head-age", place=place)
+        if place == 1:
+            joining_price.require_adult_head(born, today)
         name = " ".join(person.name.split())
         try:
             names.append(office_lists.person_name(name) if name else None)

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, clock, crypto, inserts, pipeline
 from mutuelle.audit import Subject
 from mutuelle.contributions import bills
-from mutuelle.contributions.quotes import quote, require_possible_years
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
-from mutuelle.cover.member_rights import newcomers, on_bill
 from mutuelle.cover.rights import Interval, RightsState
+from mutuelle.enrolment import joining_price
+from mutuelle.enrolment.joining_price import JoiningHousehold
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.evidence import Proof, columns, holds_until
@@ -58,6 +58,17 @@ class NewHousehold:
     names: Sequence[str | None] = ()
     students: Collection[int] = ()
 
+    @property
+    def priced(self) -> JoiningHousehold:
+        """What the price of joining follows from."""
+        return JoiningHousehold(
+            birth_years=self.birth_years,
+            category=self.category,
+            proven=self.proof is not None,
+            option=self.option,
+            students=frozenset(self.students),
+        )
+
 
 def enrol(
     session: Session,
@@ -71,7 +82,7 @@ def enrol(
 
     Members without a name are provisional. Members over a limit of age or number are stored but not billed.
     With a proof, the category counts as checked by `by`, without one as claimed. Raises
-    Refused("enrol.already") and what `quote` refuses, before anything is written.
+    Refused("enrol.already") and what `joining_price.price` refuses, before anything is written.
     """
     index, actor = crypto.blind_index(applicant.phone), by or applicant.channel
     (rows,) = pipeline.query(session, (_PLACE, {"tenant": tenant_id, "phone": index}))
@@ -79,10 +90,7 @@ def enrol(
         raise Refused("enrol.already", number=place.already)
     day, scheme = clock.today(place.zone), schemes.in_use(place.scheme)
     category, birth_years = applicant.category, applicant.birth_years
-    require_possible_years(birth_years, day)
-    billed = on_bill(scheme.on(day), newcomers(birth_years, day, applicant.students), day, day)
-    price = quote(scheme, billed, on=day, category=category, checked=applicant.proof is not None,
-                  option=applicant.option)  # fmt: skip
+    joining = joining_price.price(scheme, applicant.priced, day)
     standing = _category_columns(scheme.on(day).category(category), applicant.proof, actor, day)
     # A UNIQUE key across tenants decides whether the number is free. If it is taken, the turn runs again.
     household = Enrolment(clock.new_id(), member_numbers.new(clock.digits))
@@ -90,7 +98,7 @@ def enrol(
     if category is not None:
         row = {"tenant_id": tenant_id, "household_id": household.id, "id": clock.new_id()}
         inserts.add(session, CategoryClaim, {**row, "category": category, "since": day, **standing})
-    bill_states = bills.issue(session, tenant_id, household.id, price, born=billed, on=day)
+    bill_states = bills.issue(session, tenant_id, household.id, joining.quote, born=joining.billed, on=day)
     timeline = cover_books.timeline_of(HouseholdBooks(tuple(bill_states)))
     cover_books.write(session, tenant_id, household.id, timeline)
     facts = {"people": len(birth_years), "adults": applicant.adults, "category": category}

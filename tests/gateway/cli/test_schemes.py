@@ -47,6 +47,8 @@ def test_a_quote_is_the_object_the_contract_promises(
         "scheme",
         "version",
         "currency",
+        "exponent",
+        "people",
         "total",
         "joining_fee",
         "shares",

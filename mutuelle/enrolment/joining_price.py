@@ -1,0 +1,75 @@
+"""Prices a household as it joins: whom the bill is for, who is left out and why, and what is refused. Pure.
+
+The bill of an enrolment, the screens of the dialogue and `mutuelle schemes quote` all take their price here,
+so that a quote equals the bill of the same household on the same day.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from mutuelle.contributions.quotes import ADULT, Quote, age, quote, require_possible_years, with_sponsor
+from mutuelle.cover.member_rights import newcomers, not_billed, on_bill
+from mutuelle.errors import Refused
+from mutuelle.schemes.schemes import Scheme
+
+
+@dataclass(frozen=True)
+class JoiningHousehold:
+    """What the price of joining follows from; `birth_years` has one year per member, the head's first.
+
+    `students` and `statuses` (codes of `MEMBER_STATUSES`) name members by their index in `birth_years`.
+    `proven` says that the evidence of the category was seen; without a category nothing is. A sponsor pays
+    `sponsor_percent` of the member's share.
+    """
+
+    birth_years: Sequence[int]
+    category: str | None = None
+    proven: bool = False
+    option: str | None = None
+    students: frozenset[int] = frozenset()
+    statuses: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    sponsor_percent: int = 0
+
+
+@dataclass(frozen=True)
+class JoiningPrice:
+    """The price of joining, and the birth years that the bill is for, in its order.
+
+    `quote.not_covered` names every member who is left out, as `reason:year of birth`.
+    """
+
+    quote: Quote
+    billed: tuple[int, ...]
+
+
+def price(scheme: Scheme, household: JoiningHousehold, on: date) -> JoiningPrice:
+    """Returns the price of joining on the local date `on`.
+
+    Refused: "quote.nobody", "born.impossible", "enrol.head-age" when the head is not an adult, and all that
+    `quote` refuses.
+    """
+    version = scheme.on(on)
+    require_possible_years(household.birth_years, on)
+    require_adult_head(household.birth_years, on)
+    people = newcomers(household.birth_years, on, household.students, household.statuses)
+    billed = tuple(on_bill(version, people, on, on))
+    priced = quote(
+        scheme,
+        billed,
+        on=on,
+        category=household.category,
+        checked=household.proven and household.category is not None,
+        option=household.option,
+    )
+    left_out = (f"{reason}:{person.born}" for person, reason in not_billed(version, people, on))
+    priced = replace(priced, not_covered=(*left_out, *priced.not_covered))
+    if household.sponsor_percent:
+        priced = with_sponsor(scheme, priced, household.sponsor_percent, on)
+    return JoiningPrice(priced, billed)
+
+
+def require_adult_head(birth_years: Sequence[int], on: date) -> None:
+    """Raises Refused("enrol.head-age") when the head, the first of the household, is not an adult."""
+    if age(birth_years[0], on) < ADULT:
+        raise Refused("enrol.head-age", place=1)
