@@ -30,6 +30,7 @@ from mutuelle.payments import operators, promises, receipts, refunds, suspense_c
 from mutuelle.reports import indicator_list, search
 from mutuelle.reports.payment_history import StepKind
 from mutuelle.schemes import money_rules
+from mutuelle.schemes.service_rules import Relationship
 from mutuelle.subsidies import claim_drafts, claim_eligibility, claim_lines
 from workers import remind
 
@@ -87,6 +88,7 @@ PLACES = {
     "console door": Place(console("door"), (receipts.ReceiptDoor,)),
     "console sign": Place(console("sign"), (suspense_candidates.CandidateSign,)),
     "console placed": Place(console("placed"), (receipts.Reason,)),
+    "console relationship": Place(console("relationship"), (Relationship,)),
     "console refund-status": Place(console("refund-status"), (refunds.RefundStatus,)),
     # No payment sends the answers to STOP and OUI.
     "console sms": Place(

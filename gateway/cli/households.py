@@ -5,6 +5,7 @@ enrolled. The same file again changes nothing.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from mutuelle.enrolment.agent_enrolment import RehearsalState, TypedHousehold, T
 from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.errors import Refused
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.schemes.service_rules import Relationship
 
 COLUMNS: dict[str, Sequence[str]] = {
     "phone": ("telephone", "téléphone"),
@@ -36,6 +38,18 @@ COLUMNS: dict[str, Sequence[str]] = {
     "valid_until": ("valable jusqu'au",),
     "consent": ("accord",),
 }
+OPTIONAL_COLUMNS: dict[str, Sequence[str]] = {
+    "relationships": ("liens", "liens de parente", "liens de parenté", "parente", "parenté"),
+}
+HEAD = "head"
+RELATIONSHIPS = {
+    **dict.fromkeys(("head", "chef", "cheffe", "chef de menage"), HEAD),
+    **dict.fromkeys(("spouse", "husband", "wife"), Relationship.SPOUSE),
+    **dict.fromkeys(("conjoint", "conjointe", "epoux", "epouse", "mari", "femme"), Relationship.SPOUSE),
+    **dict.fromkeys(("child", "son", "daughter", "enfant", "fils", "fille"), Relationship.CHILD),
+    **dict.fromkeys(("parent", "father", "mother", "pere", "mere"), Relationship.PARENT),
+    **dict.fromkeys(("other", "autre"), Relationship.OTHER),
+}  # fmt: skip
 EVIDENCE = {"document": "document", "carte": "document", "certificat": "document", "attestation": "document",
             "registry number": "registry-number", "registre": "registry-number", "agent visit": "agent-visit",
             "visite": "agent-visit"}  # fmt: skip
@@ -61,6 +75,10 @@ MESSAGES = {
     "enrol.name": (
         "names has one that is no name",
         "write them in letters, as many as birth years, with / between them",
+    ),
+    "enrol.relationship": (
+        "relationships has one that is not known",
+        "write one for each birth year, such as chef conjoint enfant",
     ),
     "enrol.many": (f"it has more than {agent_enrolment.MOST} people", "check birth_years"),
     "enrol.head-age": ("birth_years begins with a child", "write the head first, an adult"),
@@ -118,11 +136,12 @@ def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
 
     Columns: phone, language, birth_years (the head's first), names and students (birth years of pupils),
     category, period, evidence, number, made_out, valid_until and consent. All but phone, birth_years and
-    consent may be empty where the scheme allows it.
+    consent may be empty where the scheme allows it. A column relationships may say how each person is related
+    to the head, in the order of birth_years: chef, conjoint, enfant, parent, autre.
     """
     boot()
     tenant = mutuelle_of(code)
-    parsed, by = read_list(file, COLUMNS)
+    parsed, by = read_list(file, COLUMNS, OPTIONAL_COLUMNS)
     counts, refused = (_rehearse if dry_run else _carry_out)(tenant, parsed.lines, by)
     problems = [*parsed.problems, *refused]
     rows = len(parsed.lines) + len(parsed.problems)
@@ -194,8 +213,9 @@ def _typed_household(line: ListRow, tenant: Tenant) -> TypedHousehold:
     if len(names) != len(born):
         raise RowError(*MESSAGES["enrol.name"])
     people = []
-    for year, name in zip(born, names, strict=True):
-        people.append(TypedPerson(year, name, year in pupils))
+    related = _relationships(cells["relationships"], len(born))
+    for year, name, relationship in zip(born, names, related, strict=True):
+        people.append(TypedPerson(year, name, year in pupils, relationship))
         if year in pupils:
             pupils.remove(year)
     if pupils:
@@ -215,3 +235,15 @@ def _typed_household(line: ListRow, tenant: Tenant) -> TypedHousehold:
         since=cells["made_out"],
         until=cells["valid_until"],
     )
+
+
+def _relationships(cell: str, people: int) -> list[str]:
+    """How each person is related to the head, "" for the head. Raises RowError unless all can be read."""
+    words = [office_lists.normalize(word) for word in re.split(r"[\s/,]+", cell) if word]
+    if not words:
+        return [""] * people
+    related = [RELATIONSHIPS.get(word) for word in words]
+    heads = [place for place, word in enumerate(related) if word == HEAD]
+    if len(words) != people or None in related or heads != [0]:
+        raise RowError(*MESSAGES["enrol.relationship"])
+    return ["" if word == HEAD else str(word) for word in related]

@@ -28,11 +28,15 @@ Item = TypeVar("Item")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[office_lists.ParsedList, str]:
+def read_list(
+    file: Path,
+    columns: Mapping[str, Sequence[str]],
+    optional: Mapping[str, Sequence[str]] = office_lists.NO_COLUMNS,
+) -> tuple[office_lists.ParsedList, str]:
     """The rows of a file, and the actor that the audit trail names for them."""
     body = file.read_bytes()
     try:
-        return office_lists.read(body, columns), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
+        return office_lists.read(body, columns, optional), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
     except Malformed as wrong:
         raise click.ClickException(str(wrong)) from None
 

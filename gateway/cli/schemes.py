@@ -17,7 +17,7 @@ from mutuelle.money import Money
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import MEMBER_STATUSES, Category
 from mutuelle.schemes.schemes import Scheme
-from mutuelle.schemes.service_rules import CopayPart, ReminderRule
+from mutuelle.schemes.service_rules import CopayPart, Relationship, ReminderRule
 from mutuelle.schemes.version_rules import Version
 
 PRORATA = {"whole": "for the whole period", "months": "for the months still to come"}
@@ -58,6 +58,11 @@ def list_books() -> None:
 @click.option("--option", help="the period, such as month; the usual one when left out")
 @click.option("--students", default="", help="years of birth of those who go to school or learn a trade")
 @click.option(
+    "--relationships",
+    default="",
+    help="to the head, in the order of --born: head, spouse, child, parent, other, or nothing where unknown",
+)
+@click.option(
     "--status",
     "statuses",
     multiple=True,
@@ -78,6 +83,7 @@ def quote_household(
     category: str | None,
     option: str | None,
     students: str,
+    relationships: str,
     statuses: tuple[str, ...],
     sponsor_percent: int,
     day: Any,
@@ -96,6 +102,7 @@ def quote_household(
         option=option,
         students=frozenset(_places(years, _years(students, "--students") if students else [], "--students")),
         statuses=_statuses(years, statuses),
+        relationships=_relationships(relationships, len(years)),
         sponsor_percent=sponsor_percent,
     )
     price = joining_price.price(book, household, _day(book, day)).quote
@@ -162,6 +169,18 @@ def _statuses(years: list[int], texts: tuple[str, ...]) -> dict[int, list[str]]:
     return statuses
 
 
+def _relationships(text: str, people: int) -> list[str | None]:
+    if not text:
+        return []
+    words = [word.strip() for word in text.split(",")]
+    are_relationships = words[0] in ("", "head") and all(word in ("", *Relationship) for word in words[1:])
+    if len(words) != people or not are_relationships:
+        raise click.ClickException(
+            f"--relationships takes head, then {', '.join(Relationship)} or nothing for each other year"
+        )
+    return [None, *(word or None for word in words[1:])]
+
+
 def _day(book: Scheme, day: Any) -> date:
     return day.date() if day else clock.today(book.zone)
 
@@ -202,6 +221,7 @@ def _describe(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
         yield "subsidy", f"what others pay of a bill may be claimed {version.subsidy.claimable}"
     yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
     ages = version.dependants
+    yield "dependants", ", ".join(ages.relationships) or "whatever their relationship to the head"
     any_age = ", disabled at any age" if ages.disabled_any_age else ""
     yield (
         "children",

@@ -16,6 +16,7 @@ from mutuelle.enrolment.agent_enrolment import TypedHousehold, TypedPerson
 from mutuelle.errors import Refused
 from mutuelle.households import evidence, households
 from mutuelle.schemes import schemes
+from mutuelle.schemes.service_rules import Relationship
 
 FIRST_ROWS, ROWS = 5, 26  # rows for people: those shown at once, and all
 STUDENT = "eleve"
@@ -38,7 +39,15 @@ def enrol() -> Answer:
     """
     key = request.form.get("cle", type=UUID) or abort(400)
     filled = [row for row in _rows() if row["annee"].strip() or row["nom"].strip()]
-    people = [TypedPerson(row["annee"], row["nom"], row["lien"] == STUDENT) for row in filled]
+    people = [
+        TypedPerson(
+            row["annee"],
+            row["nom"],
+            student=row["lien"] == STUDENT,
+            relationship=Relationship.CHILD if row["lien"] == STUDENT else row["lien"],
+        )
+        for row in filled
+    ]
     try:
         with login_session.transaction() as session:
             household = agent_enrolment.enrol(
@@ -81,6 +90,7 @@ def _page(session: Session, key: UUID, refusal: Refused | None = None, place: st
         languages=texts.LANGUAGES,
         consent=consents.sentence("fr"),
         labels=render.categories(tenant),
+        relationships=tuple(Relationship),
         with_proof=[category for category in version.categories if category.evidence],
     )
 

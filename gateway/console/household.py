@@ -18,6 +18,7 @@ from mutuelle.enrolment import (
     office_lists,
     pending_proofs,
     registry,
+    relationship_changes,
 )
 from mutuelle.enrolment.household_changes import PageSnapshot
 from mutuelle.enrolment.office_lists import RowError
@@ -28,6 +29,7 @@ from mutuelle.households.households import Household
 from mutuelle.organisation import sponsors
 from mutuelle.reports import household_page
 from mutuelle.schemes import schemes
+from mutuelle.schemes.service_rules import Relationship
 
 REASONS = texts.read("fr", "rights")
 
@@ -61,6 +63,7 @@ def _page(session: Session, household: Household, refusal: Refused | None = None
         "right_reasons": REASONS,
         "correction_reasons": tuple(household_changes.CorrectionReason),
         "class_choices": {row.id: household_changes.classes_for(row, statuses) for row in facts["members"]},
+        "relationships": tuple(Relationship),
         "class_evidence": tuple(household_changes.ClassEvidence),
         "ticket": appeals.open_ticket(session, tenant.id, household.id),
         "ticket_kinds": tuple(appeals.TicketKind),
@@ -169,6 +172,7 @@ def add(household_id: UUID) -> Answer:
             household.id,
             born=request.form.get("annee", "").strip(),
             name=request.form.get("nom", ""),
+            relationship=request.form.get("lien", ""),
             expected_count=shown_version(),
             by=login_session.manager().actor,
         )
@@ -191,6 +195,24 @@ def remove(household_id: UUID, member_id: UUID) -> Answer:
         )
 
     return _change(household_id, change, "retire")
+
+
+@bp.post("/<uuid:household_id>/lien/<uuid:member_id>")
+def relate(household_id: UUID, member_id: UUID) -> Answer:
+    """Notes how a member is related to the head."""
+
+    def change(session: Session, household: Household) -> None:
+        relationship_changes.set_relationship(
+            session,
+            household.tenant_id,
+            household.id,
+            member_id,
+            relationship=request.form.get("lien", ""),
+            expected_count=shown_version(),
+            by=login_session.manager().actor,
+        )
+
+    return _change(household_id, change, "lien")
 
 
 @bp.post("/<uuid:household_id>/etudes/<uuid:member_id>")

@@ -14,6 +14,7 @@ NOTICES = {
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
     "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne dit pourquoi.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
+    "lien": "Le lien est noté. Il compte pour la prochaine cotisation.",
     "etudes": (
         "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps."
     ),
@@ -94,6 +95,8 @@ REFUSALS = {
     "member.name": "Ce n'est pas un nom : prénom et nom, en lettres.",
     "member.year": "Ce n'est pas une année de naissance : quatre chiffres.",
     "member.changed": "Ce ménage a changé depuis que vous avez ouvert la page. Regardez de nouveau.",
+    "member.relationship": "Lien avec le chef de ménage : choisissez dans la liste.",
+    "enrol.relationship": "Lien avec le chef de ménage : choisissez dans la liste.",
     "member.head-age": "Le chef de ménage est un adulte : regardez l'année de naissance.",
     "member.why": "Choisissez dans la liste pourquoi vous corrigez.",
     "member.head": "Le chef de ménage ne peut pas être retiré.",
@@ -112,6 +115,12 @@ REFUSALS = {
 WORDS: dict[str, dict[str, str]] = {
     "language": {"fr": "français", "en": "anglais"},
     "class": {"pregnant": "enceinte", "disabled": "handicap"},
+    "relationship": {
+        "spouse": "conjoint(e)",
+        "child": "enfant",
+        "parent": "père ou mère",
+        "other": "autre",
+    },
     "class-why": {
         "pregnant": "Le régime dispense une femme enceinte du délai d'attente. À noter avec son accord.",
         "disabled": "Le régime couvre un enfant handicapé à tout âge. À noter avec l'accord du ménage.",

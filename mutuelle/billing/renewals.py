@@ -27,10 +27,12 @@ from mutuelle.errors import Refused
 from mutuelle.payments import allocation
 from mutuelle.schemes.money_rules import MEMBER, MEMBER_STATUSES, CategoryState
 from mutuelle.schemes.schemes import Scheme
+from mutuelle.schemes.service_rules import Relationship
 from mutuelle.schemes.version_rules import Version
 from mutuelle.set_aside import Work
 
 NO_MEMBER_ID = UUID(int=0)
+RELATIONSHIPS = tuple(Relationship)
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ def candidates(
         "tenant": tenant_id,
         "household_ids": pipeline.array(row.id.hex for row in ids),
         "today": today,
+        "related": pipeline.array(RELATIONSHIPS),
         "noted": pipeline.array(
             MEMBER_STATUSES if any(each.member_statuses for each in scheme.versions) else ()
         ),
@@ -167,14 +170,18 @@ def pay(session: Session, tenant_id: UUID, household_ids: Iterable[UUID], today:
             cover_books.recompute(session, tenant_id, household_id)
 
 
-def _person(head: int, born: int, since: int, student: int, status_bits: int) -> InsuredPerson:
-    """Makes a member from numbers: `since` is a day's ordinal, `status_bits` follows MEMBER_STATUSES."""
+def _person(head: int, born: int, since: int, student: int, status_bits: int, related: int) -> InsuredPerson:
+    """Makes a member from numbers: `since` is a day's ordinal, `status_bits` follows MEMBER_STATUSES.
+
+    `related` is the place of the relationship in RELATIONSHIPS, from 1 on, 0 if none is noted.
+    """
     first = date.fromordinal(since)
     statuses: tuple[DatedStatus, ...] = ()
     if status_bits:
         codes = [code for bit, code in enumerate(MEMBER_STATUSES) if status_bits >> bit & 1]
         statuses = tuple([DatedStatus(code, first) for code in codes])
-    return InsuredPerson(NO_MEMBER_ID, head == 1, born, first, None, student == 1, statuses)
+    relationships = ((first, RELATIONSHIPS[related - 1]),) if related else ()
+    return InsuredPerson(NO_MEMBER_ID, head == 1, born, first, None, student == 1, statuses, relationships)
 
 
 def _candidate(row: Any) -> RenewalCandidate:
@@ -232,7 +239,8 @@ SELECT home.id, last.issued, last.version, last.option,
          CASE WHEN %(noted)s::text[] = '{}' THEN 0 ELSE (
              SELECT coalesce(bit_or(1 << array_position(%(noted)s::text[], code) - 1), 0) FROM member_classes
              WHERE tenant_id = %(tenant)s AND household_id = home.id AND member_id = members.id
-             AND since <= %(today)s AND (until IS NULL OR until > %(today)s)) END]) FROM members
+             AND since <= %(today)s AND (until IS NULL OR until > %(today)s)) END,
+         coalesce(array_position(%(related)s::text[], relationships->-1->>1), 0)]) FROM members
         WHERE tenant_id = %(tenant)s AND household_id = home.id AND since <= %(today)s
         AND (until IS NULL OR until > %(today)s)) AS people,
     (SELECT coalesce(sum(amount), 0)::bigint FROM allocations

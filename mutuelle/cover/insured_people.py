@@ -38,13 +38,14 @@ def read(rows: Sequence[Any]) -> list[InsuredPerson]:
                 DatedStatus(code, day(since), day(until) if until else None)
                 for code, since, until in row.statuses
             ),
+            relationships=tuple((day(on), relationship) for on, relationship in row.relationships),
         )
         for row in rows
     ]
 
 
 _PEOPLE = """
-SELECT id, kind = 'head' AS head, birth_year, since, until, student,
+SELECT id, kind = 'head' AS head, birth_year, since, until, student, relationships,
     (SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]')
         FROM member_classes c
         WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS statuses

@@ -3,11 +3,12 @@
 A member has the household's rights from the day on which the money paid reached a stage of a share that
 includes the member, and at once if the share is the same without this member. A member who joins on the day
 of a bill is on that bill. The scheme may waive a member's waiting days. A member over its limit of people
-or of age is not covered. A child who is young enough on the day of a bill is covered to the end of what
-that bill buys. A member who is covered at any age because of a status is covered while the status holds.
+or of age is not covered, nor is one who is not related to the head as the scheme asks. A child who is young
+enough on the day of a bill is covered to the end of what that bill buys. A member who is covered at any age
+because of a status is covered while the status holds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
@@ -17,11 +18,11 @@ from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import ADULT, age, price_of
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
+from mutuelle.cover.relationships import NotedRelationship, not_admitted, relationship_on
 from mutuelle.cover.rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.schemes.money_rules import MEMBER, BillKind
+from mutuelle.schemes.service_rules import Relationship
 from mutuelle.schemes.version_rules import Version
-
-NOBODY: Mapping[int, Sequence[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class DatedStatus:
 
 
 class InsuredPerson(NamedTuple):
-    """A member for the rights rules: year of birth, first and last day in the household, dated statuses."""
+    """A member for the rights rules: year of birth, first and last day in the household, dated statuses.
+
+    `relationships` to the head are in the order in which they were noted.
+    """
 
     id: UUID
     head: bool
@@ -47,33 +51,11 @@ class InsuredPerson(NamedTuple):
     until: date | None = None
     student: bool = False
     statuses: tuple[DatedStatus, ...] = ()
+    relationships: tuple[NotedRelationship, ...] = ()
 
     def in_household(self, day: date) -> bool:
         """Whether the person belongs to the household on `day`."""
         return self.since <= day and (self.until is None or day <= self.until)
-
-
-def newcomers(
-    born: Sequence[int],
-    day: date,
-    students: Collection[int] = (),
-    statuses: Mapping[int, Sequence[str]] = NOBODY,
-) -> list[InsuredPerson]:
-    """People born in the years `born`, the head first, who join together on `day`.
-
-    `students` and `statuses` name people by their index; statuses are noted from that day on.
-    """
-    return [
-        InsuredPerson(
-            UUID(int=at),
-            at == 0,
-            year,
-            day,
-            student=at in students,
-            statuses=tuple(DatedStatus(code, day) for code in statuses.get(at, ())),
-        )
-        for at, year in enumerate(born)
-    ]
 
 
 def in_rank_order(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
@@ -82,9 +64,10 @@ def in_rank_order(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
 
 
 def too_old(version: Version, person: InsuredPerson, day: date) -> bool:
-    """Whether a member who joined as a child is on `day` over the age up to which the scheme covers children.
+    """Whether a child is on `day` over the age up to which the scheme covers children.
 
-    A dependant who joined as an adult is a spouse or a parent: no age limit is known for them.
+    A dependant whose relationship was not noted by then is a child if it joined before it was 18, else a
+    spouse or a parent: no age limit is known for them.
     """
     any_age = _statuses_without_age_limit(version, person)
     return over_age(version, person, day) and not any(status.holds(day) for status in any_age)
@@ -94,9 +77,13 @@ def over_age(version: Version, person: InsuredPerson, day: date) -> bool:
     """Like `too_old`, but ignores the statuses for which the scheme has no age limit."""
     rule = version.dependants
     below = rule.student_below if person.student and rule.student_below else rule.child_below
-    if person.head or below is None or age(person.born, person.since) >= ADULT:
+    if person.head or below is None:
         return False
-    return age(person.born, day) >= below
+    relationship = relationship_on(person.relationships, person.since, day)
+    is_child = relationship == Relationship.CHILD
+    if relationship is None:
+        is_child = age(person.born, person.since) < ADULT
+    return is_child and age(person.born, day) >= below
 
 
 def _statuses_without_age_limit(version: Version, person: InsuredPerson) -> list[DatedStatus]:
@@ -115,21 +102,11 @@ def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued
         min(person.born, issued.year)
         for person in in_rank_order(people)
         if _goes_on(person, day)
+        and not not_admitted(version, person, issued)
         and (
             not over_age(version, person, issued)
             or any(_goes_on(status, day) for status in _statuses_without_age_limit(version, person))
         )
-    ]
-
-
-def not_billed(
-    version: Version, people: Sequence[InsuredPerson], day: date
-) -> list[tuple[InsuredPerson, str]]:
-    """Returns the members of `day` whom a bill issued on that day is not for, each with the reason."""
-    return [
-        (person, "over-age")
-        for person in in_rank_order(people)
-        if _goes_on(person, day) and too_old(version, person, day)
     ]
 
 
@@ -195,6 +172,7 @@ def _days_to_judge(
     """Every day on which the person's state or its reason may change."""
     days = {part.since for part in shared}
     days |= {day for bill in dues for day in (bill.issued, date(bill.issued.year, 1, 1))}
+    days |= {day for day, _ in person.relationships}
     dated: list[InsuredPerson | DatedStatus] = [*people, *person.statuses]
     days |= {day for item in dated for day in (item.since, item.until and item.until + DAY) if day}
     days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
@@ -214,7 +192,11 @@ def _exception(
     rank = in_rank_order([other for other in people if other.in_household(day)]).index(person)
     if rank >= version.household.people_max:
         return _never_interval(part, RightsReason.OVER_LIMIT, NextStep.ASK_AGENT)
-    if part.state not in (RightsState.OPEN, RightsState.WAITING) and too_old(version, person, day):
+    if part.state in (RightsState.OPEN, RightsState.WAITING):
+        return part
+    if not_admitted(version, person, day):
+        return _never_interval(part, RightsReason.NOT_ADMITTED, NextStep.ASK_AGENT)
+    if too_old(version, person, day):
         return _never_interval(part, RightsReason.OVER_AGE, NextStep.ASK_AGENT)
     return part
 
@@ -232,6 +214,8 @@ def own_periods(
     between two of them is covered.
     """
     version = version_of(period.bill.version)
+    if not_admitted(version, person, period.bill.issued):
+        return ()
     spans: list[tuple[date, date | None]] = [(person.since, None)]
     if over_age(version, person, period.bill.issued):
         statuses = _statuses_without_age_limit(version, person)

@@ -71,6 +71,7 @@ class RightsReason(StrEnum):
     # One member's, never a household's:
     OVER_LIMIT = "rights.over-limit"
     OVER_AGE = "rights.over-age"
+    NOT_ADMITTED = "rights.not-admitted"
     NOT_YET_MEMBER = "rights.not-yet-member"
     LEFT = "rights.left"
 

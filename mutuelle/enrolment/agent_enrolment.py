@@ -23,6 +23,7 @@ from mutuelle.households.evidence import Evidence, EvidenceKind, Proof, number_o
 from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
+from mutuelle.schemes.service_rules import Relationship
 
 MOST = 40  # people in a household; more are a typing mistake under every scheme
 _LOCK_FORM_AND_PHONE = text(
@@ -33,11 +34,15 @@ _LOCK_FORM_AND_PHONE = text(
 
 @dataclass(frozen=True)
 class TypedPerson:
-    """A person as typed: year of birth, name or nothing, and whether the person is a pupil or apprentice."""
+    """A person as typed: year of birth, name or nothing, and whether the person is a pupil or apprentice.
+
+    `relationship` to the head is one of `Relationship`, empty for the head and where it is not known.
+    """
 
     born: str
     name: str = ""
     student: bool = False
+    relationship: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     """Enrols the household. The same form `key` again returns the household that it created.
 
     Refused, with nothing changed: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language",
-    "enrol.category", "enrol.year" and "enrol.name" with the `place` of the person, "enrol.head-age",
+    "enrol.category", "enrol.year", "enrol.name" and "enrol.relationship" with the `place` of the person,
+    "enrol.head-age",
     "enrol.many", "enrol.listed-otherwise", "enrol.other-form" if the form created a household with another
     phone, "evidence.kind", "evidence.number", "evidence.day", "evidence.taken", and all reasons for which
     `enrolment.enrol` refuses.
@@ -110,6 +116,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     if version.asks_category and not typed.category:
         raise Refused("enrol.category")
     born, names = _people(typed.people, today)
+    relationships = [_relationship(place, person) for place, person in enumerate(typed.people)]
     proof = _proof(session, tenant, typed)
     is_shared = proof is not None and evidence_numbers.proves_another(
         session, tenant.id, proof.evidence, today
@@ -126,6 +133,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
         proof=proof,
         names=names,
         students={index for index, person in enumerate(typed.people) if person.student},
+        relationships=relationships,
     )
     household = enrolment.enrol(session, tenant.id, applicant, by=by, effect_key=key)
     if is_shared:
@@ -151,7 +159,12 @@ def _earlier(session: Session, tenant: Tenant, key: str, phone_number: str) -> E
 
 def row_key(typed: TypedHousehold) -> str:
     """The form key of a line of a list: equal for the same values, and the phone cannot be read out of it."""
-    people = [f"{person.born}/{person.name}/{person.student}" for person in typed.people]
+    # Without a relationship the key is that of lists from before relationships were noted.
+    people = [
+        f"{person.born}/{person.name}/{person.student}"
+        + (f"/{person.relationship}" if person.relationship else "")
+        for person in typed.people
+    ]
     values = [
         typed.phone,
         typed.language,
@@ -164,6 +177,15 @@ def row_key(typed: TypedHousehold) -> str:
         typed.until,
     ]
     return f"list:{crypto.number_index('|'.join(values)).hex()}"
+
+
+def _relationship(place: int, person: TypedPerson) -> str | None:
+    """How a person is related to the head, None for the head and where it is not known."""
+    if place == 0:
+        return None
+    if person.relationship not in ("", *Relationship):
+        raise Refused("enrol.relationship", place=place + 1)
+    return person.relationship or None
 
 
 def _phone(typed: str, tenant: Tenant) -> str:

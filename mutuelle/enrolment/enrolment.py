@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, crypto, inserts, pipeline
@@ -19,7 +20,15 @@ from mutuelle.enrolment.joining_price import JoiningHousehold
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.evidence import Proof, columns, holds_until
-from mutuelle.households.households import CategoryClaim, Consent, Household, Member, MemberKind, Phone
+from mutuelle.households.households import (
+    CategoryClaim,
+    Consent,
+    Household,
+    Member,
+    MemberKind,
+    Phone,
+    noted,
+)
 from mutuelle.messaging import messages
 from mutuelle.messaging.messages import MessageKind
 from mutuelle.schemes import schemes
@@ -40,9 +49,10 @@ class NewHousehold:
     """What a household states about itself when it joins.
 
     `birth_years` has one year per member, the head's first; `names` has as many entries or none at all, and
-    `students` holds the indices of members who go to school or learn a trade. `consent` is the version of the
-    text agreed to; `option` is the chosen period, the scheme's usual one when None; `proof` is the evidence
-    that the person who enrols the household saw. `sms` is False when the household wants no SMS.
+    `students` holds the indices of members who go to school or learn a trade. `relationships` to the head has
+    one entry per member (None for the head, and where it is not known) or none at all. `consent` is the
+    version of the text agreed to; `option` is the chosen period, the scheme's usual one when None; `proof` is
+    the evidence that the person who enrols the household saw. `sms` is False when the household wants no SMS.
     """
 
     phone: str
@@ -57,6 +67,7 @@ class NewHousehold:
     proof: Proof | None = None
     names: Sequence[str | None] = ()
     students: Collection[int] = ()
+    relationships: Sequence[str | None] = ()
 
     @property
     def priced(self) -> JoiningHousehold:
@@ -67,6 +78,7 @@ class NewHousehold:
             proven=self.proof is not None,
             option=self.option,
             students=frozenset(self.students),
+            relationships=self.relationships,
         )
 
 
@@ -130,9 +142,9 @@ def _insert_rows(
                     "cipher": crypto.seal_phone(applicant.phone), "since": moment}  # fmt: skip
     inserts.add(session, Phone, {**shared, "id": clock.new_id(), **sealed_phone})
     names = applicant.names or [None] * len(applicant.birth_years)
-    people = zip(applicant.birth_years, names, strict=True)
-    members = (_member(index, year, name, index in applicant.students, day)
-               for index, (year, name) in enumerate(people))  # fmt: skip
+    people = zip(applicant.birth_years, names, applicant.priced.related, strict=True)
+    members = (_member(index, year, name, relationship, index in applicant.students, day)
+               for index, (year, name, relationship) in enumerate(people))  # fmt: skip
     inserts.add(session, Member, *({**shared, **member} for member in members))
     agreement = {**shared, **spoken_on, "text_version": applicant.consent, "at": moment}
     for kind, agrees in (("membership", True), ("sms", applicant.sms)):
@@ -159,11 +171,14 @@ WHERE t.id = %(tenant)s
 """
 
 
-def _member(index: int, year: int, name: str | None, student: bool, day: date) -> dict[str, Any]:
+def _member(
+    index: int, year: int, name: str | None, relationship: str | None, student: bool, day: date
+) -> dict[str, Any]:
     """The row of one member; the first is the head."""
     kind = MemberKind.HEAD if index == 0 else MemberKind.DEPENDANT
     return {"id": clock.new_id(), "kind": kind, "birth_year": year, "name": name,
-            "provisional": name is None, "since": day, "student": student}  # fmt: skip
+            "provisional": name is None, "since": day, "student": student,
+            "relationships": Jsonb(noted(relationship, day))}  # fmt: skip
 
 
 def _category_columns(rule: Category, proof: Proof | None, by: str, day: date) -> dict[str, Any]:

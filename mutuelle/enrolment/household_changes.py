@@ -19,10 +19,10 @@ from mutuelle.audit import Subject
 from mutuelle.billing import adjustments
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.quotes import ADULT, age
-from mutuelle.enrolment import office_lists
+from mutuelle.enrolment import office_lists, relationship_changes, shown_household
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import households, locks
+from mutuelle.households import households
 from mutuelle.households.households import Member, MemberKind
 from mutuelle.households.members import MemberClass
 from mutuelle.organisation import tenants
@@ -64,22 +64,34 @@ def add_member(
     *,
     born: str,
     name: str,
+    relationship: str,
     expected_count: int,
     by: str,
 ) -> None:
     """Adds a dependant from today on, provisional without a name. `born` is a year as typed.
 
-    Refused: "member.changed" if the household does not have `expected_count` members, "member.year",
-    "member.name", and what `adjustments.apply` refuses.
+    `relationship` is a Relationship, empty where it is not known. Refused: "member.changed" if the household
+    does not have `expected_count` members, "member.year", "member.name", "member.relationship", and what
+    `adjustments.apply` refuses.
     """
-    _lock(session, tenant_id, household_id, expected_count)
+    shown_household.lock(session, tenant_id, household_id, expected_count)
     today = tenants.today(session, tenant_id)
     year = _year(born, today)
     try:
         full_name = office_lists.person_name(" ".join(name.split())) if name.strip() else None
     except RowError:
         raise Refused("member.name") from None
-    households.add_member(session, tenant_id, household_id, born=year, on=today, name=full_name, actor=by)
+    related = relationship_changes.read(relationship)
+    households.add_member(
+        session,
+        tenant_id,
+        household_id,
+        born=year,
+        on=today,
+        name=full_name,
+        relationship=related,
+        actor=by,
+    )
     adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
 
@@ -91,8 +103,8 @@ def remove_member(
     Refused: "member.changed" if the household does not have `expected_count` members, "member.head". Missing:
     the household has no such member.
     """
-    _lock(session, tenant_id, household_id, expected_count)
-    member = _member(session, tenant_id, household_id, member_id)
+    shown_household.lock(session, tenant_id, household_id, expected_count)
+    member = shown_household.member(session, tenant_id, household_id, member_id)
     if member.kind == MemberKind.HEAD:
         raise Refused("member.head")
     today = tenants.today(session, tenant_id)
@@ -114,8 +126,8 @@ def set_student(
 
     Changes nothing if that is recorded already. Refused("member.changed"). Missing: no such member.
     """
-    _lock(session, tenant_id, household_id, expected_count)
-    member = _member(session, tenant_id, household_id, member_id)
+    shown_household.lock(session, tenant_id, household_id, expected_count)
+    member = shown_household.member(session, tenant_id, household_id, member_id)
     if member.student == student:
         return
     member.student = student
@@ -153,8 +165,11 @@ def add_class(
     "class.evidence" if `evidence` is not a ClassEvidence, "class.ended-today" if today was noted to be its
     last day: one row holds on a day. Missing: the household has no such member.
     """
-    _lock(session, tenant_id, household_id, expected_count)
-    member, tenant = _member(session, tenant_id, household_id, member_id), tenants.get(session, tenant_id)
+    shown_household.lock(session, tenant_id, household_id, expected_count)
+    member, tenant = (
+        shown_household.member(session, tenant_id, household_id, member_id),
+        tenants.get(session, tenant_id),
+    )
     today = tenant.today()
     if code not in classes_for(member, schemes.get(tenant.scheme).on(today).member_statuses):
         raise Refused("class.unused")
@@ -202,8 +217,8 @@ def end_class(
 
     Refused("member.changed"). Missing: the household has no such member, or the member is not of this class.
     """
-    _lock(session, tenant_id, household_id, expected_count)
-    member = _member(session, tenant_id, household_id, member_id)
+    shown_household.lock(session, tenant_id, household_id, expected_count)
+    member = shown_household.member(session, tenant_id, household_id, member_id)
     today = tenants.today(session, tenant_id)
     current = _class(session, member, code, today)
     if current is None:
@@ -249,8 +264,8 @@ def correct_member(
     "member.why" if `why` is not a CorrectionReason, "member.head-age" if the head would be a child, and what
     `adjustments.apply` refuses. Missing: the household has no such member.
     """
-    _lock(session, tenant_id, household_id, shown.people)
-    member, reason = _member(session, tenant_id, household_id, member_id), _reason(why)
+    shown_household.lock(session, tenant_id, household_id, shown.people)
+    member, reason = shown_household.member(session, tenant_id, household_id, member_id), _reason(why)
     members = households.members_of(session, tenant_id, household_id)
     today = tenants.today(session, tenant_id)
     year, before, was_head = _year(born, today), member.birth_year, member.kind == MemberKind.HEAD
@@ -264,6 +279,7 @@ def correct_member(
     if head and not was_head:
         for other in members:
             other.kind = MemberKind.HEAD if other is member else MemberKind.DEPENDANT
+        relationship_changes.change_head(members, heads, member, today)
     member.birth_year = year
     session.flush()
     facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
@@ -281,7 +297,7 @@ def recalculate(
     Refused: "member.changed", "member.why" if `why` is not a CorrectionReason, and all reasons for which
     `adjustments.apply` refuses.
     """
-    _lock(session, tenant_id, household_id, expected_count)
+    shown_household.lock(session, tenant_id, household_id, expected_count)
     subject = audit.about(Subject.HOUSEHOLD, household_id)
     audit.record(session, tenant_id, by, "bill-recalculated", subject, why=_reason(why))
     adjustments.apply(
@@ -301,18 +317,3 @@ def _reason(why: str) -> str:
     if why not in list(CorrectionReason):
         raise Refused("member.why")
     return why
-
-
-def _member(session: Session, tenant_id: UUID, household_id: UUID, member_id: UUID) -> Member:
-    members = households.members_of(session, tenant_id, household_id)
-    member = next((member for member in members if member.id == member_id), None)
-    if member is None:
-        raise Missing("no such member in this household")
-    return member
-
-
-def _lock(session: Session, tenant_id: UUID, household_id: UUID, expected_count: int) -> None:
-    """Locks the household. Refused("member.changed") if it does not have `expected_count` members."""
-    locks.lock(session, (tenant_id, household_id))
-    if len(households.members_of(session, tenant_id, household_id)) != expected_count:
-        raise Refused("member.changed")

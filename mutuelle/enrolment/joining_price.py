@@ -7,18 +7,23 @@ so that a quote equals the bill of the same household on the same day.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from uuid import UUID
 
 from mutuelle.contributions.quotes import ADULT, Quote, age, quote, require_possible_years, with_sponsor
-from mutuelle.cover.member_rights import newcomers, not_billed, on_bill
+from mutuelle.cover.member_rights import DatedStatus, InsuredPerson, in_rank_order, on_bill, too_old
+from mutuelle.cover.relationships import not_admitted
 from mutuelle.errors import Refused
 from mutuelle.schemes.schemes import Scheme
+from mutuelle.schemes.service_rules import Relationship
+from mutuelle.schemes.version_rules import Version
 
 
 @dataclass(frozen=True)
 class JoiningHousehold:
     """What the price of joining follows from; `birth_years` has one year per member, the head's first.
 
-    `students` and `statuses` (codes of `MEMBER_STATUSES`) name members by their index in `birth_years`.
+    `students` and `statuses` (codes of `MEMBER_STATUSES`) name members by their index in `birth_years`;
+    `relationships` to the head (None for the head, and where it is not known) has as many entries or none.
     `proven` says that the evidence of the category was seen; without a category nothing is. A sponsor pays
     `sponsor_percent` of the member's share.
     """
@@ -29,7 +34,32 @@ class JoiningHousehold:
     option: str | None = None
     students: frozenset[int] = frozenset()
     statuses: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    relationships: Sequence[str | None] = ()
     sponsor_percent: int = 0
+
+    @property
+    def related(self) -> list[str | None]:
+        """How each member is related to the head. A pupil of whom nothing is known is a child."""
+        relationships = self.relationships or [None] * len(self.birth_years)
+        return [
+            relationship or (Relationship.CHILD if index in self.students and index else None)
+            for index, relationship in enumerate(relationships)
+        ]
+
+    def people(self, on: date) -> list[InsuredPerson]:
+        """The members as the rules see them on the day `on`, on which all of them join."""
+        return [
+            InsuredPerson(
+                UUID(int=index),
+                index == 0,
+                year,
+                on,
+                student=index in self.students,
+                statuses=tuple(DatedStatus(code, on) for code in self.statuses.get(index, ())),
+                relationships=((on, relationship),) if relationship else (),
+            )
+            for index, (year, relationship) in enumerate(zip(self.birth_years, self.related, strict=True))
+        ]
 
 
 @dataclass(frozen=True)
@@ -52,7 +82,7 @@ def price(scheme: Scheme, household: JoiningHousehold, on: date) -> JoiningPrice
     version = scheme.on(on)
     require_possible_years(household.birth_years, on)
     require_adult_head(household.birth_years, on)
-    people = newcomers(household.birth_years, on, household.students, household.statuses)
+    people = household.people(on)
     billed = tuple(on_bill(version, people, on, on))
     priced = quote(
         scheme,
@@ -62,7 +92,7 @@ def price(scheme: Scheme, household: JoiningHousehold, on: date) -> JoiningPrice
         checked=household.proven and household.category is not None,
         option=household.option,
     )
-    left_out = (f"{reason}:{person.born}" for person, reason in not_billed(version, people, on))
+    left_out = _left_out(version, people, on)
     priced = replace(priced, not_covered=(*left_out, *priced.not_covered))
     if household.sponsor_percent:
         priced = with_sponsor(scheme, priced, household.sponsor_percent, on)
@@ -73,3 +103,12 @@ def require_adult_head(birth_years: Sequence[int], on: date) -> None:
     """Raises Refused("enrol.head-age") when the head, the first of the household, is not an adult."""
     if age(birth_years[0], on) < ADULT:
         raise Refused("enrol.head-age", place=1)
+
+
+def _left_out(version: Version, people: Sequence[InsuredPerson], on: date) -> list[str]:
+    """Returns the members whom the bill is not for because of who they are, as `reason:year of birth`."""
+    return [
+        f"{'not-admitted' if not_admitted(version, person, on) else 'over-age'}:{person.born}"
+        for person in in_rank_order(people)
+        if not_admitted(version, person, on) or too_old(version, person, on)
+    ]

@@ -18,6 +18,7 @@ from mutuelle.errors import Malformed
 SEPARATORS = ";,\t"
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 OLDEST = 120  # years
+NO_COLUMNS: Mapping[str, Sequence[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,13 @@ class ParsedList:
     problems: tuple[RowProblem, ...]
 
 
-def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
+def read(
+    body: bytes, columns: Mapping[str, Sequence[str]], optional: Mapping[str, Sequence[str]] = NO_COLUMNS
+) -> ParsedList:
     """Reads a file whose header names all `columns`, each by its key or by one of its other names.
 
-    Raises Malformed when it does not, in words for the person who made the file.
+    It may name the `optional` ones, too; without them their cells are empty. Raises Malformed when one is
+    missing, in words for the person who made the file.
     """
     rows = [
         (number, text)
@@ -71,12 +75,12 @@ def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
     ]
     if not rows:
         raise Malformed("the file is empty: its first row must name the columns")
-    names, separator = _header(rows[0][1], columns)
+    names, separator = _header(rows[0][1], columns, optional)
     lines: list[ListRow] = []
     problems: list[RowProblem] = []
     for number, text in rows[1:]:
         try:
-            lines.append(ListRow(number, _cells(text, separator, names, columns)))
+            lines.append(ListRow(number, _cells(text, separator, names, [*columns, *optional])))
         except RowError as error:
             problems.append(error.at(number))
     return ParsedList(tuple(lines), tuple(problems))
@@ -95,14 +99,17 @@ def _decode(body: bytes) -> str:
     return body.decode("latin-1")
 
 
-def _header(text: str, columns: Mapping[str, Sequence[str]]) -> tuple[list[str], str]:
+def _header(
+    text: str, columns: Mapping[str, Sequence[str]], optional: Mapping[str, Sequence[str]]
+) -> tuple[list[str], str]:
     """Returns the columns by our names, and the separator under which most columns have known names."""
-    name_of = {normalize(label): name for name, others in columns.items() for label in (name, *others)}
+    labels = {**columns, **optional}
+    name_of = {normalize(label): name for name, others in labels.items() for label in (name, *others)}
     choices = []
     for separator in SEPARATORS:
         cells = [normalize(cell.strip().strip('"')) for cell in text.split(separator)]
         choices.append(([name_of.get(cell, "") for cell in cells], separator))
-    names, separator = max(choices, key=lambda choice: len(set(choice[0]) & set(columns)))
+    names, separator = max(choices, key=lambda choice: len(set(choice[0]) & set(labels)))
     missing = [name for name in columns if name not in names]
     if missing:
         raise Malformed(
@@ -113,9 +120,7 @@ def _header(text: str, columns: Mapping[str, Sequence[str]]) -> tuple[list[str],
     return names, separator
 
 
-def _cells(
-    text: str, separator: str, names: Sequence[str], columns: Mapping[str, Sequence[str]]
-) -> dict[str, str]:
+def _cells(text: str, separator: str, names: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
     try:
         cells = next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error:
@@ -133,7 +138,7 @@ def _cells(
     }
     if not all(cell.isprintable() for cell in values.values()):
         raise RowError("it has a letter that cannot be read", "save the file as UTF-8")
-    return {name: values[name] for name in columns}
+    return {name: values.get(name, "") for name in columns}
 
 
 def year(cell: str, today: date) -> int:

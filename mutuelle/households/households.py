@@ -4,7 +4,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, crypto, inserts
@@ -50,6 +52,13 @@ class Member(Row):
     since: Mapped[date]
     until: Mapped[date | None]
     student: Mapped[bool] = mapped_column(default=False)
+    # How the member is related to the head: [[day noted, Relationship or None], ...], the last one counts.
+    relationships: Mapped[list[list[str | None]]] = mapped_column(JSONB, default=list)
+
+    @property
+    def relationship(self) -> str | None:
+        """How this dependant is related to the head; None if that is not noted."""
+        return self.relationships[-1][1] if self.relationships else None
 
 
 class Phone(Row):
@@ -154,6 +163,7 @@ def add_member(
     born: int,
     on: date,
     name: str | None = None,
+    relationship: str | None = None,
     actor: str = "agent",
 ) -> UUID:
     """Adds a member from `on`, provisional without a `name`. The caller must then adjust the bills.
@@ -170,11 +180,18 @@ def add_member(
         "name": name,
         "provisional": name is None,
         "since": on,
+        "relationships": Jsonb(noted(relationship, on)),
     }
     inserts.add(session, Member, row)
     subject = audit.about(Subject.HOUSEHOLD, household_id)
-    audit.record(session, tenant_id, actor, "member-added", subject, member=str(member_id), born=born)
+    facts = {"member": str(member_id), "born": born, "relationship": relationship}
+    audit.record(session, tenant_id, actor, "member-added", subject, **facts)
     return member_id
+
+
+def noted(relationship: str | None, on: date) -> list[list[str | None]]:
+    """Returns the first entry of a member's relationships, if one is known."""
+    return [[on.isoformat(), relationship]] if relationship else []
 
 
 def remove_member(

@@ -20,6 +20,8 @@ from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation, Receipt
 from mutuelle.reports.search import MOST, PaymentHit, payment_hit, receipt_hit
 
+NOT_COVERED = (RightsReason.OVER_LIMIT, RightsReason.OVER_AGE, RightsReason.NOT_ADMITTED)
+
 
 def load(session: Session, household: Household, today: date) -> dict[str, Any]:
     """Returns the facts of a household on the local date `today`, by the template's variable names.
@@ -61,11 +63,11 @@ def _of_books(
 
 
 def _left_out(books: HouseholdBooks, people: Sequence[InsuredPerson], today: date) -> dict[UUID, str]:
-    """Returns the members that are not covered because of their own age or number, with the reason."""
+    """Returns the members that are not covered because of who they are or their number, with the reason."""
     reasons: dict[UUID, str] = {}
     for person in people:
         timeline = member_rights.timeline(books.version_of, books.bills, books.paid, people, person)
-        if (reason := rights.on(timeline, today).reason) in (RightsReason.OVER_LIMIT, RightsReason.OVER_AGE):
+        if (reason := rights.on(timeline, today).reason) in NOT_COVERED:
             reasons[person.id] = reason
     return reasons
 

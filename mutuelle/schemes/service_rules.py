@@ -1,5 +1,6 @@
 """Defines the rules of a rule book that inform people and clinics; no bill and no right follows from them."""
 
+from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -62,13 +63,24 @@ class Copay(Rule):
     parts: tuple[CopayPart, ...] = ()
 
 
-class DependantRule(Rule):
-    """The ages in years below which children may be on the head's bill; None where no source names one.
+class Relationship(StrEnum):
+    """How a dependant is related to the head, as stored."""
 
-    Only years of birth are known: that a member studies, or is disabled and covered at any age, counts once
-    staff have noted it.
+    SPOUSE = "spouse"
+    CHILD = "child"
+    PARENT = "parent"
+    OTHER = "other"
+
+
+class DependantRule(Rule):
+    """Who may be on the head's bill: by relationship, and children by the age in years they must be below.
+
+    Without `relationships` all are admitted; None for an age where no source names one. A relationship counts
+    once it is noted: until then a dependant who joined at 18 or more counts as a spouse, a younger one as a
+    child. That a member studies, or is disabled and covered at any age, counts once it is noted, too.
     """
 
+    relationships: tuple[Relationship, ...] = ()
     child_below: Count | None = None
     student_below: Count | None = None
     disabled_any_age: bool = False

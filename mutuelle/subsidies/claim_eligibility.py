@@ -8,6 +8,7 @@ from datetime import date
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover import rights
 from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.relationships import not_admitted
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.version_rules import Version, last_day
@@ -92,7 +93,9 @@ def members_covered(
     present = [
         member
         for member in members
-        if member.since <= payable.on_day and (member.until is None or member.until > payable.on_day)
+        if member.since <= payable.on_day
+        and (member.until is None or member.until > payable.on_day)
+        and not not_admitted(version, member, payable.issued)
     ]
     present.sort(key=lambda member: (not member.head, member.born, str(member.id)))
     birth_years = Counter(payable.born[: version.household.people_max])

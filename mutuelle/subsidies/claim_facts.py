@@ -232,6 +232,7 @@ def _member(row: Any) -> ClaimMember:
         row.birth_year,
         row.since,
         row.until,
+        tuple((date.fromisoformat(day), relationship) for day, relationship in row.relationships),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.relationships import NotedRelationship
 
 
 class ClaimState(StrEnum):
@@ -89,6 +90,7 @@ class ClaimMember:
     born: int
     since: date
     until: date | None
+    relationships: tuple[NotedRelationship, ...] = ()
 
 
 @dataclass(frozen=True)
