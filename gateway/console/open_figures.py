@@ -177,7 +177,7 @@ def _published_month(tenant: Tenant, month: Month) -> PublishedMonth:
     """Returns the month from the cache, or computes it and caches it. Raises FiguresBusy."""
     least = services().settings.small_count
     target = services().targets.on(tenant.code, month.last)
-    key = f"figures:{tenant.id}:{month}:{least}:{target}"
+    key = f"figures-2:{tenant.id}:{month}:{least}:{target}"
     cached = _read_cache(key)
     if cached is not None:
         return PublishedMonth(tenant, month, cached)

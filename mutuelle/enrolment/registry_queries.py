@@ -12,8 +12,8 @@ LOAD_FROM_STAGE = text("""
 WITH taken AS (
     INSERT INTO registry_entries AS e (
         id, number_index, number_cipher, phone_index, phone_cipher, head_name,
-        birth_year, category, valid_until, tenant_id, listed_at, list_id)
-    SELECT staged.*, :tenant, :now, :list FROM staged_entries staged ORDER BY number_index
+        birth_year, category, valid_until, tenant_id, listed_at, list_id, first_listed_at)
+    SELECT staged.*, :tenant, :now, :list, :now FROM staged_entries staged ORDER BY number_index
     ON CONFLICT (tenant_id, number_index) DO UPDATE SET
         phone_index = excluded.phone_index, phone_cipher = excluded.phone_cipher,
         head_name = excluded.head_name, birth_year = excluded.birth_year, category = excluded.category,

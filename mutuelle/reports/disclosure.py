@@ -6,15 +6,18 @@
 3. A hidden slice must not follow from the whole and the other slices. So where one is hidden, the first other
    one is hidden too, as `*`: the first by name, whatever its size, so that the choice reveals nothing. With
    fewer than two others, and for money, the slices are left out.
-4. Quotients are computed from the shown values. A target population is public already and stays as it is; so
-   does a median time.
+4. Quotients are computed from the shown values, and only where the denominator is at least `RATED_STEPS`
+   steps of rounding: of fewer, rounding would make another figure. A target population is public already and
+   stays as it is; so does a median time.
+5. A part that is rounded to its whole, without being all of it, is shown as one step less, or as `*` where no
+   quotient is shown; so is a part that is rounded to 0.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mutuelle.reports.indicator_list import NAMED, Unit
+from mutuelle.reports.indicator_list import NAMED, Kind, Unit
 from mutuelle.reports.indicators import Reading
 
 Shown = int | str | None  # a number, `<5`, `*`, or None where nothing is known
@@ -23,23 +26,25 @@ ONE_DENOMINATOR = frozenset({"rights-state", "join-step", "growth"})  # one deno
 # Slices that are the indicator's whole, too: hiding them as a slice would hide nothing.
 SLICE_AS_WHOLE = {"rights-state": "open"}
 HIDDEN = "*"
+RATED_STEPS = 5  # as statistics offices do: no percentage of fewer than 22.5 people, counted in fives
 LEAST_SHOWN = 2  # slices that must be shown beside hidden ones
 
 
 @dataclass(frozen=True)
 class PublicReading:
-    """A reading as published."""
+    """A reading as published; `rated` if its quotient is published, too."""
 
     code: str
     by: str
     slice: str
     numerator: Shown
     denominator: Shown
+    rated: bool = True
 
     @property
     def per_mille(self) -> int | None:
         """The quotient of the shown values, in thousandths."""
-        if not isinstance(self.numerator, int) or not isinstance(self.denominator, int):
+        if not self.rated or not isinstance(self.numerator, int) or not isinstance(self.denominator, int):
             return None
         return Reading(self.code, self.by, self.slice, self.numerator, self.denominator, 0).per_mille
 
@@ -68,7 +73,8 @@ def _key(reading: Reading | PublicReading) -> tuple[str, str, str]:
 
 def _protect_money(slices: list[PublicReading], least: int) -> list[PublicReading]:
     """All slices of an amount, or none if one of them is hidden."""
-    return [] if any(reading.numerator == f"<{least}" for reading in slices) else slices
+    few = f"<{least}"
+    return [] if any(reading.numerator in (few, HIDDEN) for reading in slices) else slices
 
 
 def _hide(slices: list[PublicReading], least: int) -> list[PublicReading]:
@@ -89,18 +95,32 @@ def _hide(slices: list[PublicReading], least: int) -> list[PublicReading]:
 
 def protect_one(reading: Reading, least: int) -> PublicReading:
     """Protects one reading as if it stood alone."""
-    few, unit = f"<{least}", NAMED[reading.code].unit
+    few, unit, step = f"<{least}", NAMED[reading.code].unit, least
     numerator: Shown = few
     denominator = _count(reading, least, few)
     if unit == Unit.MONEY and reading.denominator is not None:
         denominator = few
+    rated = isinstance(denominator, int) and denominator >= RATED_STEPS * least
     if reading.behind >= least:
-        step = 1 if unit == Unit.SECONDS else least
+        if unit == Unit.SECONDS:
+            step = 1
         if unit == Unit.MONEY:
             step = _step(max(reading.numerator, reading.denominator or 0) * least // reading.behind)
             denominator = None if reading.denominator is None else _round(reading.denominator, step)
-        numerator = _round(reading.numerator, step)
-    return PublicReading(reading.code, reading.by, reading.slice, numerator, denominator)
+            rated = isinstance(denominator, int) and denominator >= RATED_STEPS * step
+        numerator = _part(reading, _round(reading.numerator, step), denominator, step if rated else None)
+    return PublicReading(reading.code, reading.by, reading.slice, numerator, denominator, rated)
+
+
+def _part(reading: Reading, rounded: int, denominator: Shown, step: int | None) -> Shown:
+    """Returns the numerator to show for one that was `rounded`; `step` is None where no quotient is shown."""
+    if NAMED[reading.code].kind != Kind.SHARE or reading.denominator is None:
+        return rounded
+    if rounded == 0 and reading.numerator:
+        return HIDDEN
+    if rounded == denominator and reading.numerator < reading.denominator:
+        return HIDDEN if step is None else rounded - step
+    return rounded
 
 
 def hide_parts(parts: Sequence[Shown], least: int, exempt: Sequence[int] = ()) -> list[Shown] | None:

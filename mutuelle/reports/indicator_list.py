@@ -140,8 +140,10 @@ INDICATORS = (
         Kind.SHARE,
         ("Subventions reçues", "Subsidies received"),
         (
-            "argent reçu des payeurs jusqu'à la fin du mois / ce qui leur a été demandé jusque-là",
-            "money received from payers until the end of the month / what was asked of them until then",
+            "argent reçu jusqu'à la fin du mois pour les demandes envoyées dans les 12 derniers mois / ce"
+            " qu'elles demandaient",
+            "money received until the end of the month for the claims sent in the last 12 months / what they"
+            " asked for",
         ),
     ),
     Indicator(
@@ -185,9 +187,8 @@ INDICATORS = (
         Kind.SHARE,
         ("Couverture des ménages exemptés", "Cover of exempt households"),
         (
-            "ménages aux droits ouverts parmi ceux dont la catégorie est prouvée / ménages dont la catégorie"
-            " est prouvée",
-            "households with open rights among those of a proven category / households of a proven category",
+            "ménages des listes des registres sociaux qui ont des droits ouverts / ménages de ces listes",
+            "households on the lists of social registries with open rights / households on these lists",
         ),
     ),
     Indicator(

@@ -9,6 +9,7 @@ had paid in time. Received and matched payments count by the moment they were wr
 `indicators.sql` holds the queries; each is limited to one mutuelle.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,12 +18,14 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from mutuelle.billing import renewals
+from mutuelle.contributions.quotes import ADULT
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import daybook, statements
 from mutuelle.reports.indicator_list import PLACES
 from mutuelle.schemes import schemes
-from mutuelle.schemes.version_rules import months_after
+from mutuelle.schemes.version_rules import Version, months_after
 
 COHORTS = 12  # months of bills whose collection is shown by month
 
@@ -92,19 +95,22 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
 
     `target` is the mutuelle's target population, None if not known. The session has the role AUDITOR.
     """
-    rules = schemes.get(tenant.scheme).on(of.last)
+    versions = schemes.get(tenant.scheme).versions
+    cohorts_from = months_after(of.first, 1 - COHORTS)
     since, _ = daybook.day_bounds(of.first, tenant.zone)
     _, until = daybook.day_bounds(of.last, tenant.zone)
     values = {
         "tenant": tenant.id,
         "last": of.last,
         "year_ago": months_after(of.first, -11) - timedelta(1) if of.over else months_after(of.last, -12),
-        "cohorts_from": months_after(of.first, 1 - COHORTS),
+        "cohorts_from": cohorts_from,
+        "year_since": daybook.day_bounds(cohorts_from, tenant.zone)[0],
         "since": since,
         "until": until,
         "target": target,
-        "people_max": rules.household.people_max,
-        "spared_below": rules.waiting.waived_below,
+        "rules": json.dumps([_covered_people(version) for version in versions], default=str),
+        "lead": max(renewals.lead_days(version) for version in versions),
+        "adult": ADULT,
     }
     session.execute(_WORK_MEM)
     rows = [
@@ -118,6 +124,18 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
         for row in rows
     ]
     return sorted(readings, key=lambda reading: (PLACES[reading.code], reading.by, reading.slice))
+
+
+def _covered_people(version: Version) -> dict[str, object]:
+    """Returns whom the rules cover, as a row of the table `rules` of the statements."""
+    return {
+        "version": version.since,
+        "people_max": version.household.people_max,
+        "spared_below": version.waiting.waived_below,
+        **version.dependants.model_dump(
+            include={"child_below", "student_below", "disabled_any_age", "relationships"}
+        ),
+    }
 
 
 def _whole(denominator: object) -> int | None:

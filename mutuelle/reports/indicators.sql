@@ -8,23 +8,49 @@
 WITH standing AS (
     SELECT household_id, state, reason FROM rights
     WHERE tenant_id = :tenant AND since <= :last AND (until IS NULL OR until >= :last)
-), covered AS (  -- people who may claim care on the last day, also those exempt from a household's waiting
-    SELECT r.household_id, r.state = 'open' AS open, least(count(*), :people_max) AS people
-    FROM standing r
-    JOIN members m ON m.tenant_id = :tenant AND m.household_id = r.household_id
-        AND m.since <= :last AND (m.until IS NULL OR m.until >= :last)
+), days (day) AS (
+    VALUES (CAST(:last AS date)), (CAST(:year_ago AS date))
+), rules AS (  -- whom each version of the rule book covers; a rule without a limit has null
+    SELECT * FROM json_to_recordset(CAST(:rules AS json)) AS v (
+        version date, people_max integer, spared_below integer, child_below integer, student_below integer,
+        disabled_any_age boolean, relationships text[])
+), billed AS (  -- the bill whose ages count on a day: a later one is written `:lead` days before it begins
+    SELECT DISTINCT ON (d.day, b.household_id) d.day, b.household_id, b.issued, v.*
+    FROM days d
+    JOIN bills b ON b.tenant_id = :tenant AND b.kind = 'dues' AND b.issued <= d.day
+    JOIN rules v ON v.version = b.version
+    ORDER BY d.day, b.household_id, coalesce(b.period_from, b.issued + :lead) <= d.day DESC,
+        CASE WHEN coalesce(b.period_from, b.issued + :lead) <= d.day THEN b.issued END DESC, b.issued
+), covered_on AS (  -- people who may claim care on a day, also those exempt from a household's waiting
+    SELECT b.day, r.household_id, r.state = 'open' AS open, least(count(*), max(b.people_max)) AS people
+    FROM billed b
+    JOIN rights r ON r.tenant_id = :tenant AND r.household_id = b.household_id
+        AND r.since <= b.day AND (r.until IS NULL OR r.until >= b.day)
+    JOIN members m ON m.tenant_id = :tenant AND m.household_id = b.household_id
+        AND m.since <= b.day AND (m.until IS NULL OR m.until >= b.day)
+    CROSS JOIN LATERAL (
+        SELECT (SELECT e.entry ->> 1 FROM jsonb_array_elements(m.relationships) WITH ORDINALITY e (entry, n)
+            WHERE CAST(e.entry ->> 0 AS date) <= greatest(b.issued, m.since)
+            ORDER BY e.n DESC LIMIT 1) AS relationship
+    ) k
     WHERE (r.state = 'open' OR r.reason = 'rights.waiting'
-        AND extract(year FROM CAST(:last AS date)) - m.birth_year < :spared_below)
-    GROUP BY 1, 2
-), covered_before AS (  -- the same, a year earlier
-    SELECT r.household_id, r.state = 'open' AS open, least(count(*), :people_max) AS people
-    FROM rights r
-    JOIN members m ON m.tenant_id = r.tenant_id AND m.household_id = r.household_id
-        AND m.since <= :year_ago AND (m.until IS NULL OR m.until >= :year_ago)
-    WHERE r.tenant_id = :tenant AND r.since <= :year_ago AND (r.until IS NULL OR r.until >= :year_ago)
-        AND (r.state = 'open' OR r.reason = 'rights.waiting'
-            AND extract(year FROM CAST(:year_ago AS date)) - m.birth_year < :spared_below)
-    GROUP BY 1, 2
+            AND extract(year FROM b.day) - m.birth_year < b.spared_below)
+        AND (m.kind = 'head' OR (
+            (k.relationship IS NULL OR cardinality(b.relationships) = 0
+                OR k.relationship = ANY(b.relationships))
+            AND (b.child_below IS NULL
+                OR k.relationship <> 'child'
+                OR k.relationship IS NULL AND extract(year FROM m.since) - m.birth_year >= :adult
+                OR extract(year FROM b.issued) - m.birth_year
+                    < CASE WHEN m.student THEN coalesce(b.student_below, b.child_below) ELSE b.child_below END
+                OR b.disabled_any_age AND EXISTS (
+                    SELECT FROM member_classes c WHERE c.tenant_id = :tenant AND c.member_id = m.id
+                    AND c.code = 'disabled' AND c.since <= b.day AND (c.until IS NULL OR c.until >= b.day)))))
+    GROUP BY 1, 2, 3
+), covered AS (
+    SELECT household_id, open, people FROM covered_on WHERE day = :last
+), covered_before AS (  -- a year earlier
+    SELECT household_id, open, people FROM covered_on WHERE day = :year_ago
 ), agreed AS (  -- the language of joining, and the one chosen since: a household's row holds today's only
     SELECT DISTINCT ON (household_id) household_id, language FROM consents
     WHERE tenant_id = :tenant AND kind = 'membership' AND at < :until
@@ -64,6 +90,14 @@ WITH standing AS (
         (SELECT count(DISTINCT c.household_id) FROM claim_lines c
             WHERE c.tenant_id = s.tenant_id AND c.claim_id = s.id) AS homes
     FROM subsidy_claims s WHERE s.tenant_id = :tenant AND s.sent_at < :until
+), listed AS (  -- lines of the social registries' lists at the end of the month: a newer list may leave one out
+    SELECT e.number_index, e.category FROM registry_entries e
+    LEFT JOIN registry_lists l ON l.tenant_id = e.tenant_id AND l.id = e.list_id
+    WHERE e.tenant_id = :tenant AND e.first_listed_at < :until
+        AND (e.valid_until IS NULL OR e.valid_until >= :last)
+        AND NOT EXISTS (SELECT FROM registry_lists n
+            WHERE n.tenant_id = e.tenant_id AND n.source = coalesce(l.source, 'social')
+            AND n.at < :until AND (l.id IS NULL OR (n.at, n.id) > (l.at, l.id)))
 ), taken AS (  -- receipts of the month, where they went until its end, and whether a person had to say so
     SELECT o.operator, r.id, r.moved_at,
         min(a.at) FILTER (WHERE a.kind IN ('bill', 'credit') AND a.amount > 0) AS placed_at,
@@ -162,22 +196,23 @@ JOIN lines l ON l.bill_id = b.id AND l.payer <> 'member' AND l.amount <> 0
 GROUP BY GROUPING SETS ((), (l.payer))
 UNION ALL
 SELECT 'exempt' AS code,
-    CASE WHEN grouping(k.category) = 0 THEN 'category' ELSE '' END AS by, coalesce(k.category, '') AS slice,
-    count(c.household_id) AS numerator, count(k.household_id) AS denominator, count(c.household_id) AS behind
-FROM (
-    SELECT DISTINCT ON (household_id) household_id, category FROM categories
-    WHERE tenant_id = :tenant AND standing = 'checked'
-        AND since <= :last AND (until IS NULL OR until >= :last)
-    ORDER BY household_id, since DESC, id
-) k
+    CASE WHEN grouping(e.category) = 0 THEN 'category' ELSE '' END AS by, coalesce(e.category, '') AS slice,
+    count(c.household_id) AS numerator, count(e.category) AS denominator, count(c.household_id) AS behind
+FROM listed e
+LEFT JOIN LATERAL (  -- the household that the line proves on the last day
+    SELECT household_id FROM categories
+    WHERE tenant_id = :tenant AND reference_index = e.number_index AND standing = 'checked'
+        AND evidence IN ('list', 'registry-number') AND since <= :last AND (until IS NULL OR until >= :last)
+    ORDER BY since DESC, id LIMIT 1
+) k ON true
 LEFT JOIN covered c ON c.household_id = k.household_id AND c.open
-GROUP BY GROUPING SETS ((), (k.category))
+GROUP BY GROUPING SETS ((), (e.category))
 
 -- name: claims
 SELECT 'subsidy-received' AS code,
     CASE WHEN grouping(payer) = 0 THEN 'payer' ELSE '' END AS by, coalesce(payer, '') AS slice,
     sum(received) AS numerator, sum(total) AS denominator, coalesce(max(homes), 0) AS behind
-FROM sent
+FROM sent WHERE sent_at >= :year_since
 GROUP BY GROUPING SETS ((), (payer))
 UNION ALL
 SELECT 'subsidy-wait' AS code, '' AS by, '' AS slice,

@@ -1,4 +1,4 @@
-"""The twentieth migration: how each member is related to the head, with the day on which it was noted.
+"""The twentieth migration: how each member is related to the head, and when a registry's line first came.
 
 An older member has no entry: the rules judge it by its age on the day of joining, as before.
 """
@@ -16,3 +16,9 @@ def upgrade() -> None:
         " CHECK (jsonb_typeof(relationships) = 'array')"
     )
     op.execute("GRANT UPDATE (relationships) ON members TO mutuelle_console")
+    op.execute("ALTER TABLE registry_entries ADD COLUMN first_listed_at timestamptz NOT NULL DEFAULT now()")
+    # The owner is held by the policies as well, and has no tenant here.
+    op.execute("ALTER TABLE registry_entries NO FORCE ROW LEVEL SECURITY")
+    op.execute("UPDATE registry_entries SET first_listed_at = listed_at")
+    op.execute("ALTER TABLE registry_entries FORCE ROW LEVEL SECURITY")
+    op.execute("ALTER TABLE registry_entries ALTER COLUMN first_listed_at DROP DEFAULT")

@@ -25,9 +25,15 @@ def shown(
     [
         (4, 100, ("<5", 100, None)),
         (0, 3, ("<5", "<5", None)),
-        (5, 7, (5, 5, 1000)),
-        (12, 13, (10, 15, 667)),
-        (98, 100, (100, 100, 1000)),
+        (5, 7, ("*", 5, None)),  # 100 % would be another figure
+        (14, 16, ("*", 15, None)),
+        (12, 13, (10, 15, None)),
+        (16, 16, (15, 15, None)),
+        (23, 25, (20, 25, 800)),  # not 25 of 25
+        (98, 100, (95, 100, 950)),
+        (100, 100, (100, 100, 1000)),
+        (99, 102, (95, 100, 950)),
+        (50, 102, (50, 100, 500)),
     ],
 )
 def test_few_people_are_hidden_and_many_are_rounded(
@@ -35,6 +41,25 @@ def test_few_people_are_hidden_and_many_are_rounded(
 ) -> None:
     reading = shown(numerator, denominator)
     assert (reading.numerator, reading.denominator, reading.per_mille) == expected
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_a_rate_is_never_far_from_the_truth_and_never_all_or_nothing_without_being_it(a: int, b: int) -> None:
+    numerator, denominator = sorted((a, b))
+    rate = shown(numerator, denominator).per_mille
+    if rate is None:
+        return
+    true = 1000 * numerator / denominator
+    assert abs(rate - true) <= 1000 * 1.5 * LEAST / (denominator - LEAST)
+    assert rate != 1000 or numerator == denominator
+    assert rate != 0
+
+
+def test_a_sum_that_rounds_to_its_whole_or_to_nothing_is_hidden() -> None:
+    # Six households paid 30 500 of 52 500: the step is 100 000.
+    assert shown(30_500, 52_500, "collection", 6) == PublicReading("collection", "", "", "*", 100_000, False)
+    assert shown(60_500, 62_500, "collection", 6).numerator == "*"
+    assert shown(3_990_000, 4_203_500, "collection", 400).per_mille == 952
 
 
 def test_growth_is_hidden_by_how_many_moved_not_by_their_difference() -> None:

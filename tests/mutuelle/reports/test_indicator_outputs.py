@@ -258,7 +258,7 @@ def test_what_was_read_is_kept_for_an_hour_and_read_once(
 ) -> None:
     first = client.get("/figures.json?mutuelle=SN-TEST").get_json()
     with redis.Redis.from_url(redis_url) as cache:
-        (key,) = cache.keys("figures:*")
+        (key,) = cache.keys("figures-2:*")
         assert 3000 < cache.ttl(key) <= 3600
     monkeypatch.setattr(open_figures.indicators, "read", lambda *_: pytest.fail("read again"))
     assert client.get("/figures.json?mutuelle=SN-TEST").get_json() == first

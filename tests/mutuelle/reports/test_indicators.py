@@ -79,9 +79,9 @@ WORKED = {
     ("match-rate", "operator", "wave"): (1, 3),
     # Binta's after 60 seconds, Seynabou's after a day and 60 seconds; the median of two is the smaller one.
     "match-time": (60, None),
-    # Fatou and Modou are proven indigents; Modou is open.
-    "exempt": (1, 2),
-    ("exempt", "category", "indigent"): (1, 2),
+    # Three households are on the registry's list of October, Fatou and Modou among them; Modou is open.
+    "exempt": (1, 3),
+    ("exempt", "category", "indigent"): (1, 3),
     # Four sessions in November, local time; Binta asked to pay, Khady joined.
     "sessions-acted": (2, 4),
     ("sessions-acted", "language", "fr"): (2, 2),
@@ -132,6 +132,13 @@ def test_the_running_month_is_shown_as_of_today(settled: ReportsWorld) -> None:
 def test_what_is_no_month_or_has_not_begun_is_refused(name: str) -> None:
     with pytest.raises(Malformed):
         indicators.month(name, date(2026, 12, 5))
+
+
+def test_a_newer_list_counts_from_the_month_in_which_it_came(settled: ReportsWorld) -> None:
+    """The list of 2 December leaves Modou and the third household out, and brings a fourth."""
+    assert read(settled, "2026-10")["exempt"] == (2, 3)  # Fatou was open until 3 November
+    assert read(settled, "2026-12")["exempt"] == (0, 2)
+    assert read(settled, "2026-09")["exempt"] == (0, 0)
 
 
 def test_without_a_target_population_penetration_has_no_denominator(settled: ReportsWorld) -> None:

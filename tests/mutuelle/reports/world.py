@@ -23,8 +23,10 @@ from sqlalchemy import select
 from mutuelle import clock, crypto, db
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
-from mutuelle.enrolment import enrolment
+from mutuelle.enrolment import enrolment, registry
+from mutuelle.enrolment.office_lists import ListRow
 from mutuelle.money import Money
+from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
 from mutuelle.payments import allocation, manual_attribution, receipts, settlement
 from mutuelle.payments.operators import Movement
@@ -101,16 +103,30 @@ class ReportsWorld:
                 session, person, receipt, self.homes[name].id, expected_version=version
             )
 
-    def proves(self, name: str, category: str, since: str) -> None:
-        """Writes a checked category from `since` on; the rows before it then hold on no day."""
+    def lists(self, moment: str, *numbers: str, source: str = "social") -> None:
+        """Loads a list of a social registry with these numbers, all of them indigent."""
+        at(moment)
+        with db.transaction(db.Role.WORKER, self.tenant_id) as session:
+            cells = dict.fromkeys(registry.COLUMNS, "") | {"head_name": "Awa Ba", "category": "indigent"}
+            lines = [ListRow(n, {**cells, "registry_number": number}) for n, number in enumerate(numbers, 2)]
+            rows, problems = registry.read(lines, tenants.get(session, self.tenant_id))
+            assert not problems
+            registry.load(session, self.tenant_id, rows, "test", source)
+
+    def proves(self, name: str, category: str, since: str, number: str) -> None:
+        """Writes a category checked by a line of a list from `since` on; rows before it hold on no day."""
         home = self.homes[name].id
         with self.database.superuser() as connection:
             connection.execute("UPDATE categories SET until = since - 1 WHERE household_id = %s", [home])
             connection.execute(
                 "INSERT INTO categories"
-                " (tenant_id, id, household_id, category, standing, evidence, since, actor, at)"
-                " VALUES (%s, %s, %s, %s, 'checked', 'list', %s, 'bakary', now())",
-                [self.tenant_id, clock.new_id(), home, category, since],
+                " (tenant_id, id, household_id, category, standing, evidence, since, actor, at,"
+                " reference_index, reference_cipher)"
+                " VALUES (%s, %s, %s, %s, 'checked', 'list', %s, 'bakary', now(), %s, %s)",
+                [
+                    *(self.tenant_id, clock.new_id(), home, category, since),
+                    *(crypto.number_index(number), crypto.seal_number(number)),
+                ],
             )
 
     def calls(
@@ -161,8 +177,10 @@ def settle(database: Database) -> ReportsWorld:
     receipt_id = town.pays("found", 1_000, "2026-11-25T10:00", payer=STRANGER)
     town.by_hand("seynabou", receipt_id, "2026-11-26T10:00")
     town.joins("khady", 1, "2026-11-28T10:00")
-    town.proves("fatou", "indigent", "2026-10-01")
-    town.proves("modou", "indigent", "2026-10-01")
+    town.proves("fatou", "indigent", "2026-10-01", "LISTED1")
+    town.proves("modou", "indigent", "2026-10-01", "LISTED2")
+    town.lists("2026-10-01T10:00", "LISTED1", "LISTED2", "LISTED3")  # the third is no member
+    town.lists("2026-12-02T10:00", "LISTED1", "LISTED4")  # the month after
     town.calls("2026-11-10T09:55", PHONES["binta"], "pay.confirm", ORANGE, 4)
     town.calls("2026-11-28T09:58", PHONES["khady"], "join.confirm", ORANGE, 8)
     town.calls("2026-11-29T11:00", "+221770008881", "", FREE, 3)

@@ -10,10 +10,10 @@ from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 Values = dict[tuple[str, str], tuple[int, int | None]]
 
 
-def read(office: ClaimsWorld, month: str) -> Values:
+def read(office: ClaimsWorld, month: str, today: date = date(2027, 3, 5)) -> Values:
     with db.transaction(db.Role.AUDITOR) as session:
         tenant = tenants.get(session, office.tenant_id)
-        period = indicators.month(month, date(2027, 3, 5))
+        period = indicators.month(month, today)
         values = indicators.read(session, tenant, period, None)
     return {
         (value.code, value.slice): (value.numerator, value.denominator)
@@ -44,3 +44,17 @@ def test_money_asked_and_received_and_how_long_it_was_waited_for(office: ClaimsW
     assert read(office, "2027-03")["subsidy-received", ""] == (10_500, 10_500)
     assert ("subsidy-wait", "") not in read(office, "2027-03")
     assert read(office, "2027-02") == february  # a month that is over does not change
+
+
+def test_money_is_compared_with_what_the_claims_of_the_same_twelve_months_asked_for(
+    office: ClaimsWorld,
+) -> None:
+    office.joins()
+    first = office.draft(DECEMBER, on="2027-01-31")
+    office.send(first)
+    office.accept(first)
+    office.on("2027-02-10")
+    office.pay(first, 10_500, "VIR 1")
+    assert read(office, "2027-12", today=date(2028, 3, 5))["subsidy-received", ""] == (10_500, 10_500)
+    # Eleven months and a day later the claim of January 2027 is older than twelve months.
+    assert ("subsidy-received", "") not in read(office, "2028-01", today=date(2028, 3, 5))
