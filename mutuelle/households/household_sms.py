@@ -83,7 +83,7 @@ def queue_once_with_state(
 
 def state_now(session: Session, household: HouseholdKey) -> dict[str, Any]:
     """Returns the household's state of today as `queue_with_state` adds it to the facts of an SMS."""
-    return _state(*_recipient_and_books(session, household))
+    return state(*_recipient_and_books(session, household))
 
 
 def recipient_query(household: HouseholdKey) -> pipeline.Statement:

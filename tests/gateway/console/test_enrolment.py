@@ -2,114 +2,31 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import Browser
-from sqlalchemy import text
 
 from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
-from mutuelle.organisation import tenants
 from mutuelle.schemes.version_rules import last_day
 from mutuelle.subsidies import claim_amounts, claim_facts
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
-from tests.gateway.console.conftest import Site, serve
+from tests.gateway.console.conftest import Site
+from tests.gateway.console.enrolment_form import PATH, TODAY, form, household_of, number, ramed_site, rows
 from tests.support.people import AWA
 from tests.support.templates import Database
-
-TODAY = clock.today("Africa/Bamako")
-PATH = "/console/inscrire"
 
 
 @pytest.fixture(scope="module")
 def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
-    scene = scenes.open_world(module_database.url)
-    with db.transaction(db.Role.LOGIN) as session:
-        ramed = tenants.add_mutuelle(
-            session,
-            code="ML-POOR",
-            short_code="104",
-            name="RAMED Sikasso",
-            scheme="ML-RAMED",
-            country="ML",
-            currency="XOF",
-            zone="Africa/Bamako",
-            language="fr",
-        )
-    scene.employ("kadi", "Kadi", replace(scene.world.mali, tenant_id=ramed.id))
-    with serve(scene, redis_server.url, module_database.url) as console:
-        yield console
-    db.disconnect()
-
-
-def number() -> str:
-    return f"+22376{clock.digits(6)}"
-
-
-def form(phone: str, **more: Any) -> dict[str, Any]:
-    """Returns Kadi's form for a couple with a child: RAMED, a certificate of the commune."""
-    fields = {
-        "cle": str(uuid4()),
-        "telephone": phone,
-        "langue": "fr",
-        "categorie": "indigent",
-        "accord": "oui",
-        "annee": ["1980", "1984", "", "2018"],
-        "nom": ["Fanta Keïta", "", "", "Sira Keïta"],
-        "lien": ["", "", "", ""],
-        "preuve": "document",
-        "numero": f"SIK {clock.digits(6)}",
-        "etablie": "",
-        "jusque": "",
-    }
-    return fields | more
-
-
-def household_of(phone: str) -> UUID:
-    with db.transaction(db.Role.APP) as session:
-        ((_, household_id),) = households.by_phone(session, phone)
-    return household_id
-
-
-def rows(query: str, **values: Any) -> list[Any]:
-    with db.transaction(db.Role.AUDITOR) as session:
-        return list(session.execute(text(query), values).all())
-
-
-def test_relationships_are_noted_on_the_form_and_on_the_page_of_the_household(site: Site) -> None:
-    kadi, phone = site.visitor("kadi"), number()
-    young, old = str(TODAY.year - 22), "1950"
-    people = {"annee": ["1980", "1984", young, old], "nom": [""] * 4, "lien": ["", "spouse", "eleve", ""]}
-    assert kadi.post(PATH, **form(phone, **people)).status_code == 303
-    household_id = household_of(phone)
-    address = f"/console/menage/{household_id}"
-    tenant = site.scene.managers["kadi"].tenant_id
-    with db.transaction(db.Role.AUDITOR) as session:
-        members = {row.birth_year: row for row in households.members_of(session, tenant, household_id)}
-    assert [members[year].relationship for year in (1980, 1984, int(young), 1950)] == [
-        None, "spouse", "child", None
-    ]  # fmt: skip
-    shown = kadi.get(address).text
-    assert "conjoint(e), né(e) en 1984" in shown
-    assert "Pas couvert(e). Cet enfant a dépassé l'âge" in shown.replace("&#39;", "'")
-    answer = kadi.post(f"{address}/lien/{members[1950].id}", vu="4", lien="parent")
-    assert answer.status_code == 303
-    shown = kadi.get(address).text.replace("&#39;", "'")
-    assert "Le régime ne couvre pas ce lien de parenté" in shown
-    again = kadi.post(f"{address}/lien/{members[1950].id}", vu="3", lien="spouse")
-    assert again.status_code == 409
-    assert kadi.post(f"{address}/lien/{members[1950].id}", vu="4", lien="cousin").status_code == 409
-    assert kadi.post(f"{address}/ajouter", vu="4", annee="1990", nom="", lien="spouse").status_code == 303
-    bills = rows("SELECT born FROM bills WHERE household_id = :h", h=household_id)
-    assert bills[0].born == [1980, 1950, 1984]
+    with ramed_site(module_database, redis_server.url) as site:
+        yield site
 
 
 def test_a_proof_first_household_is_proven_billed_open_and_welcomed_in_one_step(site: Site) -> None:
