@@ -106,7 +106,9 @@ def rewrite_page(page: Page) -> RewriteResult:
 def _tick(progress: RecomputeProgress, page: Page, result: RewriteResult) -> None:
     progress.households += len(page[1])
     progress.rewritten += result.rewritten
-    progress.set_aside += result.set_aside
+    progress.set_aside += len(result.set_aside)
+    for line in result.set_aside:
+        click.echo(f"{line}; its rights stay as they are, and it has a case for staff", err=True)
     progress.last = (page[0], page[1][-1])
     _show(progress, "")
 

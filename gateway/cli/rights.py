@@ -1,5 +1,6 @@
 """Shows at the command line what a household or member may claim on a day, why, and how it is derived."""
 
+import sys
 from datetime import date
 from typing import Any
 
@@ -51,8 +52,9 @@ def command(
     """Show what a household, or one member, may claim on a day, why, and the next step."""
     boot()
     if recompute:
-        print_values(recompute_rights(code, after, processes), as_json)
-        return
+        counts = recompute_rights(code, after, processes)
+        print_values(counts, as_json)
+        sys.exit(1 if "set_aside" in counts else 0)
     if number is None:
         raise click.UsageError("a member number is missing, or --recompute")
     _show(number, day, member, explained, language, as_json)

@@ -59,10 +59,10 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
 
 @dataclass(frozen=True)
 class RewriteResult:
-    """How many households got new rights, and how many were set aside because theirs cannot be computed."""
+    """How many households got new rights, and those that were set aside, each with the reason."""
 
     rewritten: int = 0
-    set_aside: int = 0
+    set_aside: tuple[str, ...] = ()
 
 
 def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> RewriteResult:
@@ -83,7 +83,8 @@ def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> RewriteRe
     if timelines:
         replace(session, tenant_id, timelines)
     set_aside.close_recovered(session, tenant_id, Work.RIGHTS, set(ids).__contains__)
-    return RewriteResult(len(timelines), len(comparisons) - len(timelines))
+    trouble = [f"household {each.id}: {each.trouble}" for each in comparisons if each.trouble]
+    return RewriteResult(len(timelines), tuple(trouble))
 
 
 def replace(session: Session, tenant_id: UUID, timelines: Mapping[UUID, Sequence[Interval]]) -> None:

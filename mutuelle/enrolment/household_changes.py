@@ -64,7 +64,7 @@ def add_member(
     *,
     born: str,
     name: str,
-    relationship: str,
+    relationship: str = "",
     expected_count: int,
     by: str,
 ) -> None:

@@ -300,6 +300,7 @@ def seeded_web(database: Database, redis_url: str) -> Iterator[SeededWeb]:
     settings = settings_for(database, redis_url, web_url, sandbox_url)
     env = {name.upper(): str(value) for name, value in settings.model_dump().items()}
     clock.install(clock.Source())
+    database.empty()
     # No manager logs in here, and hashing a password takes half a second.
     with mock.patch.object(logins, "COST", 2):
         seeded = demo.seed(env, sandbox_url, web_url)

@@ -109,7 +109,7 @@ def test_recomputing_writes_only_what_differs_and_resumes_after_the_given_househ
     assert "a member number is missing" in shell.invoke(main, ["rights"]).output
 
 
-def test_rules_that_are_gone_stop_the_run_and_name_the_household(
+def test_rules_that_are_gone_cost_only_the_household_which_is_named(
     books_with_birth: Books, module_database: Database, shell: CliRunner
 ) -> None:
     with module_database.superuser() as connection:
@@ -118,4 +118,8 @@ def test_rules_that_are_gone_stop_the_run_and_name_the_household(
         connection.execute("UPDATE bills SET version = '1999-01-01'")
     ran = shell.invoke(main, ["rights", "--recompute", "--processes", "1"])
     assert ran.exit_code == 1
-    assert f"household {books_with_birth.household.id}: KeyError" in str(ran.exception)
+    assert f"household {books_with_birth.household.id}: KeyError" in ran.stderr
+    assert "set_aside          1" in ran.stdout
+    with module_database.superuser() as connection:
+        flags = connection.execute("SELECT kind, subject FROM flags WHERE kind = 'set-aside'").fetchall()
+    assert flags == [("set-aside", f"household:{books_with_birth.household.id}")]
