@@ -29,6 +29,7 @@ class Keys:
     index: bytes
     notice: bytes
     credential: bytes
+    seal: bytes
 
 
 _keys: Keys | None = None
@@ -47,6 +48,7 @@ def use(phone_key: str, secret_key: str) -> None:
         derive(phone_key, "index"),
         derive(secret_key, "notice"),
         derive(secret_key, "credential"),
+        derive(secret_key, "seal"),
     )
     blind_index.cache_clear()
 

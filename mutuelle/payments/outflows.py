@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock
+from mutuelle import audit, clock, seals
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.db import Row
 from mutuelle.money import Money
@@ -37,6 +37,7 @@ class Outflow(Row):
     currency: Mapped[str]
     moved_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
+    seal: Mapped[bytes | None]
 
 
 UNEXPLAINED = "money left the wallet, and no refund explains it"
@@ -82,6 +83,7 @@ def record(
         moved_at=movement.at,
         recorded_at=clock.now(),
     )
+    row.seal = seals.seal("outflows", vars(row))
     session.add(row)
     session.flush()
     outside, fee = ledger.outside_of(account.id), Money(row.fee, row.currency)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, crypto, inserts
+from mutuelle import clock, crypto, inserts, seals
 from mutuelle.db import Row
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.organisation.tenants import OperatorAccount
@@ -77,6 +77,7 @@ class Receipt(Row):
     door: Mapped[str]
     moved_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
+    seal: Mapped[bytes | None]
 
 
 class Reversal(Row):
@@ -99,6 +100,7 @@ class Reversal(Row):
     own_id: Mapped[bool] = mapped_column(default=False)
     moved_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
+    seal: Mapped[bytes | None]
 
 
 class Allocation(Row):
@@ -159,6 +161,7 @@ def record(
         "moved_at": movement.at,
         "recorded_at": clock.now(),
     }
+    row["seal"] = seals.seal("receipts", row)
     once = insert(Receipt).values(row).on_conflict_do_nothing(index_elements=["account_id", "transaction"])
     if (receipt := session.scalars(once.returning(Receipt)).one_or_none()) is not None:
         return receipt, True
@@ -177,6 +180,12 @@ def _find_under_other_name(session: Session, account: OperatorAccount, movement:
     unnamed = Receipt.transaction == Receipt.reference
     query = select(Receipt).where(*same, *([] if movement.transaction == movement.reference else [unnamed]))
     return session.scalar(query.order_by(Receipt.recorded_at).limit(1))
+
+
+def refer(receipt: Receipt, reference: str) -> None:
+    """Gives a receipt the reference of the request that it answers, and seals it anew."""
+    receipt.reference = reference
+    receipt.seal = seals.seal("receipts", vars(receipt))
 
 
 def differences(receipt: Receipt, movement: Movement) -> list[str]:

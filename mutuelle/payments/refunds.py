@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import case, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock
+from mutuelle import audit, clock, seals
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.db import Row
 from mutuelle.errors import Refused
@@ -69,6 +69,7 @@ class Refund(Row):
     ended_at: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]
     outflow_id: Mapped[UUID | None]
+    seal: Mapped[bytes | None]
 
     @property
     def due(self) -> int:
@@ -147,6 +148,7 @@ def ask(
         asked_by=manager.id,
         asked_at=clock.now(),
     )
+    row.seal = seals.seal("refunds", vars(row))
     session.add(row)
     session.flush()
     _record(session, manager, "refund-asked", row)

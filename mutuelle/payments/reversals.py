@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, references
+from mutuelle import audit, clock, references, seals
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
@@ -162,6 +162,7 @@ def _record(session: Session, receipt: Receipt, movement: Movement, excess: int)
         moved_at=movement.at,
         recorded_at=clock.now(),
     )
+    row.seal = seals.seal("reversals", vars(row))
     session.add(row)
     session.flush()
     return row

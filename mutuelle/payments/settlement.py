@@ -258,7 +258,7 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool)
     """Confirms the request that `receipt` answers. A contradiction opens a case, the money is booked."""
     subject = audit.about(Subject.PAYMENT, payment.ref)
     # A transaction list may lack our reference. From now on this money answers no other request.
-    receipt.reference = str(payment.ref)
+    receipts.refer(receipt, str(payment.ref))
     if payment.unread_proof_at:
         payment.unread_proof_at = None
         audit.close_case(session, payment.tenant_id, FlagKind.UNREADABLE, subject)
