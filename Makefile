@@ -24,7 +24,7 @@ ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
 
-.PHONY: help run test check fresh talk lock simulate chaos bench
+.PHONY: help run test check fresh talk lock schema simulate chaos bench
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -71,6 +71,9 @@ $(VENV)/.stamp: requirements-dev.txt pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e . >$(VENV).log 2>&1 || { cat $(VENV).log; exit 1; }
 	@rm -f $(VENV).log
 	@echo '$(CURDIR)' > $@
+
+schema: $(VENV)/.stamp ## write what the migrations make, for `mutuelle verify` to compare; after each new migration
+	@exec $(IN) -m proving.schema
 
 lock: ## choose the pinned versions again, with hashes (UPGRADE=1 takes the newest)
 	@set -e; room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \

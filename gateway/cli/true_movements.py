@@ -8,7 +8,7 @@ import httpx
 
 from gateway import http_client
 from mutuelle import clock
-from mutuelle.verification.verify import TrueMovement
+from mutuelle.verification.true_movements import TrueMovement
 
 
 def read(source: str) -> list[TrueMovement]:

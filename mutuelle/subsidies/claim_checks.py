@@ -1,15 +1,15 @@
-"""Checks subsidy claims: makes a claim again from the books of its draft's moment, and checks I12 over all.
+"""Checks subsidy claims (I12): makes one again from the books of its draft's moment, and finds wrong ones.
 
-I12: every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed
-twice; no payer has accepted more of a bill than it owes of it; a claim's total, its lines, its hash and the
-ledger agree.
+Every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed twice;
+no payer has accepted more of a bill than it owes of it; a claim's total, its lines, its hash and the ledger
+agree. `mutuelle verify` asks with the queries below, each of which finds what must not exist.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle.organisation import tenants
@@ -85,7 +85,7 @@ def _compare(comparison: ClaimComparison, position: int, stored: DraftLine, rema
             messages.append(f"line {position}: {name} is not what it was")
 
 
-_WRONG_LINES = """
+WRONG_LINES = """
 SELECT s.number || ' line ' || c.position FROM claim_lines c
 JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
 LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id
@@ -96,7 +96,7 @@ LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     AND b.household_id = c.household_id AND b.kind = 'dues'
 WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''
 """
-_TWICE = """
+TWICE = """
 SELECT l.id FROM bill_lines l
 CROSS JOIN LATERAL (
     SELECT member_id, sum(sign(amount)) AS times, sum(amount) AS units FROM live_claim_lines(l.tenant_id)
@@ -109,7 +109,7 @@ HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0
 # Looks at each bill without an unanswered line, as the last claim that names the bill left it. A decrease of
 # the bill does not count while it is not due: it came after that claim, or the claim left it out for another
 # reason than that nothing goes back. A decrease that the payer rejected does not count either.
-_TOO_MUCH = """
+TOO_MUCH = """
 WITH claimed AS (
     SELECT c.tenant_id, c.bill_line_id, c.member_id, c.amount, l.bill_id, l.payer, l.sponsor_id,
         a.answer, a.noted_at
@@ -152,13 +152,13 @@ WHERE l.amount > 0 OR (j.on_day <= t.period_until AND j.at <= t.made_at
 GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.units
 HAVING t.units > sum(l.amount)
 """
-_UNEQUAL = """
+UNEQUAL = """
 SELECT s.number FROM subsidy_claims s
 LEFT JOIN claim_lines c ON c.tenant_id = s.tenant_id AND c.claim_id = s.id
 GROUP BY s.tenant_id, s.id, s.number, s.lines, s.total
 HAVING count(c.id) <> s.lines OR coalesce(sum(c.amount), 0) <> s.total
 """
-_UNPOSTED = """
+UNPOSTED = """
 SELECT s.number FROM subsidy_claims s
 LEFT JOIN entries e ON e.tenant_id = s.tenant_id AND e.reference = 'claim:' || s.id
 LEFT JOIN postings p ON p.tenant_id = e.tenant_id AND p.entry_id = e.id
@@ -166,29 +166,28 @@ GROUP BY s.tenant_id, s.id, s.number, s.state, s.total
 HAVING coalesce(sum(CASE WHEN p.target LIKE 'fund:%' THEN p.amount ELSE -p.amount END), 0)
     <> CASE WHEN s.state IN ('sent', 'paid') THEN s.total ELSE 0 END
 """
-_PAID_TWICE = """
+PAID_TWICE = """
 SELECT DISTINCT s.number FROM claim_payments p
 JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
 JOIN claim_payments o ON o.tenant_id = p.tenant_id AND o.id <> p.id
     AND replace(lower(o.reference), ' ', '') = replace(lower(p.reference), ' ', '')
 """
-_MESSAGES = {
-    _WRONG_LINES: "I12 claim {}: does not rest on a named member, a bill and its evidence",
-    _UNEQUAL: "I12 claim {}: its lines are not its total",
-    _UNPOSTED: "I12 claim {}: the ledger does not say its total",
-    _PAID_TWICE: "I12 claim {}: its money has a bank reference that another payment has",
-    _TWICE: "I12 bill line {}: is claimed twice",
-    _TOO_MUCH: "I12 bill {}: its payer accepted more than it owes",
-}
 
 
-def run(session: Session) -> Iterator[str]:
-    """Checks I12 over every claim the transaction may see. Yields what is broken."""
-    for query, message in _MESSAGES.items():
-        yield from map(message.format, sorted(map(str, session.scalars(text(query)))))
-    for claim in session.scalars(select(Claim).order_by(Claim.tenant_id, Claim.number)).all():
+def other_hash(session: Session) -> Iterator[str]:
+    """Yields the numbers of the claims whose hash is not that of their lines."""
+    for claim in _all(session):
         csv_lines = [line.csv_line for line in claim_store.lines(session, claim)]
         if claim_csv.lines_hash(claim.number, claim.currency, csv_lines) != claim.lines_hash:
-            yield f"I12 claim {claim.number}: the hash is not that of its lines"
+            yield claim.number
+
+
+def not_paid(session: Session) -> Iterator[str]:
+    """Yields the numbers of the claims that are called paid, and are not settled."""
+    for claim in _all(session):
         if claim.state == ClaimState.PAID and not claim_totals.sums(session, claim).settled:
-            yield f"I12 claim {claim.number}: is called paid and is not"
+            yield claim.number
+
+
+def _all(session: Session) -> Sequence[Claim]:
+    return session.scalars(select(Claim).order_by(Claim.tenant_id, Claim.number)).all()

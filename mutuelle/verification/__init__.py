@@ -1,5 +1,5 @@
-"""Checks the invariants of what is stored: balances, rights, claims, evidence, and phones in plain text.
+"""Checks everything that is stored: `questions` lists what `mutuelle verify` asks, one file per subject.
 
-`verify` runs all checks; `evidence_checks` and `phone_leaks` are two of them. `balances` compares what the
-books say of a wallet with the operator's answer.
+`verify` asks them. `schema` compares the database with the migrations, `money_seals` rows of money with their
+seals, `true_movements` receipts with a list of what moved, `balances` wallets with the operators' answers.
 """

@@ -1,4 +1,4 @@
-"""Finds phone numbers that are stored unencrypted (I10)."""
+"""The question whether a phone number is stored unencrypted (I10)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import crypto, phone
 from mutuelle.errors import Malformed
+from mutuelle.verification.question import Question
 
 # Columns of names made by machines: most digits in them that look like a national number are none.
 NAMES = {
@@ -52,7 +53,7 @@ _KNOWN_INDEXES = " UNION ".join(
 )
 
 
-def phones(session: Session) -> Iterator[str]:
+def _in_the_open(session: Session) -> Iterator[str]:
     """Checks I10 over every text that is stored unencrypted. Yields the rows that hold a phone number.
 
     A phone number is a text like an international number, or any spelling of a phone in the database. No
@@ -72,7 +73,7 @@ def phones(session: Session) -> Iterator[str]:
         if rows_of:
             for index in session.scalars(text(_KNOWN_INDEXES), {"indexes": list(rows_of)}):
                 leaks |= rows_of[bytes(index)]
-    yield from (f"I10 {table} {key}: holds a phone number in the open" for table, key in sorted(leaks))
+    yield from (f"{table} {key}" for table, key in sorted(leaks))
 
 
 def _numbers_in(table: str, columns: Sequence[str]) -> str:
@@ -108,3 +109,8 @@ def _blind_indexes(digits: str, countries: Sequence[str | None]) -> Iterator[byt
             yield crypto.blind_index(phone.normalize(number, country))
         except Malformed:
             continue
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question("phone-open", "I10", "No text that is stored unencrypted holds a phone number.", _in_the_open),
+)

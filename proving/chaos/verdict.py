@@ -17,7 +17,7 @@ from sqlalchemy import text
 from gateway.cli import true_movements
 from mutuelle import clock, crypto, db
 from mutuelle.verification import verify
-from mutuelle.verification.verify import TrueMovement
+from mutuelle.verification.true_movements import TrueMovement
 from proving.chaos.people import ShownResults
 from proving.stage.stage import Stage
 

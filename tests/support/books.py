@@ -8,7 +8,8 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation, session_rows
-from mutuelle import clock, crypto, db, inbox, inserts
+from mutuelle import audit, clock, crypto, db, inbox, inserts
+from mutuelle.audit import Subject
 from mutuelle.billing import billing_runs
 from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.households import households
@@ -19,7 +20,7 @@ from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.organisation.sponsors import SponsorTerms
-from mutuelle.payments import list_cursor, outflows, payments, promises, reversals, settlement
+from mutuelle.payments import list_cursor, payments, payouts, promises, reversals, settlement
 from mutuelle.payments.operators import Movement, OutflowDirection, PaymentStatus, Status
 from tests.support.people import AWA, BAKARY, World
 from tests.support.templates import Database
@@ -92,7 +93,7 @@ def fill(world: World) -> Books:
         reversals.apply(session, account, paid(20_000, "T4", reverses="T3"))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
-        outflows.record(session, account, paid(100, "T6"), OutflowDirection.OUT)
+        payouts.settle(session, account, paid(100, "T6", flow=OutflowDirection.OUT))
         inbox.keep(session, Origin(tenant_id, account.id, Door.MOMO, "wave"), body=f"from {AWA}".encode())
     add_proposal_and_ticket(world, household.id)
     add_class_and_sponsor(world, household.id)
@@ -123,6 +124,8 @@ def add_class_and_sponsor(world: World, household_id: UUID) -> None:
         }
         # Senegal's rules use no member classes: no page of the console would write this row.
         inserts.add(session, MemberClass, member_class)
+        subject = audit.about(Subject.HOUSEHOLD, household_id)
+        audit.record(session, tenant_id, "manager:1", "rule-noted", subject, noted=str(member_class["id"]))
         later = sponsors.add(
             session,
             tenant_id,

@@ -32,7 +32,7 @@ def test_verify_prints_totals_and_exits_with_0(shell: Terminal) -> None:
         "receipts": 4,
         "messages": values["messages"],
         "notices": 1,
-        "flags_open": 1,
+        "flags_open": 2,
     }
     message = shell.run("verify")
     assert (message.exit_code, message.stderr) == (0, "")
@@ -48,9 +48,10 @@ def test_verify_names_the_first_broken_record_and_exits_with_1(shell: Terminal) 
             connection.execute("UPDATE bill_lines SET amount = amount + %s WHERE bill_id = %s", [units, bill])
         if units > 0:
             ran = shell.run("verify", "--json")
-            first = f"I11 bill {bill}: its shares do not add up to its price"
-            assert (ran.exit_code, ran.stderr) == (1, f"BROKEN {first}\n")
-            assert json.loads(ran.stdout).items() >= {"ok": False, "broken": [first]}.items()
+            first, price = f"I11 bill-shares: bill {bill}", f"I11 bill-price: bill {bill}"
+            asked = "The shares of a bill add up to its price."
+            assert (ran.exit_code, ran.stderr) == (1, f"BROKEN {first}\n{asked}\n")
+            assert json.loads(ran.stdout).items() >= {"ok": False, "broken": [first, price]}.items()
     assert shell.run("verify").exit_code == 0
 
 

@@ -20,7 +20,7 @@ from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Consent
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
-from mutuelle.verification import evidence_checks
+from mutuelle.verification import categories
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site, serve
 from tests.support.locks import waits
@@ -142,7 +142,7 @@ def test_verify_finds_a_number_that_proves_two_households(site: Site, module_dat
         connection.execute(
             f"UPDATE categories SET reference_index = ({of}) WHERE household_id = %s", household_ids
         )
-        query = evidence_checks._TWO_OF_ONE_NUMBER
+        query = categories.TWO_OF_ONE_NUMBER
         assert len(connection.execute(query).fetchall()) == 1
 
 

@@ -225,14 +225,14 @@ def write(household: BilledHousehold, adjustment: dict[str, Any], line: dict[str
 @pytest.mark.parametrize(
     ("order", "message"),
     [
-        ("UPDATE adjustments SET total = total + 1", "its lines do not add up to its total"),
+        ("UPDATE adjustments SET total = total + 1", "I11 adjustment-shares: "),
         (
             "UPDATE bill_lines SET amount = amount - 99000 WHERE adjustment_id IS NOT NULL",
-            "a payer's part of it is negative",
+            "I11 bill-part-negative: ",
         ),
-        ("UPDATE adjustments SET household_id = gen_random_uuid()", "names another household than its bill"),
-        ("UPDATE adjustments SET version = version - 1", "goes back to older rules"),
-        ("UPDATE adjustments SET on_day = on_day + 40", "its rights are not what its bills and money say"),
+        ("UPDATE adjustments SET household_id = gen_random_uuid()", "I11 adjustment-household: "),
+        ("UPDATE adjustments SET version = version - 1", "I11 adjustment-rules: "),
+        ("UPDATE adjustments SET on_day = on_day + 40", "I5 rights-computed: "),
     ],
 )
 def test_verify_finds_what_is_wrong_with_adjustments(

@@ -111,7 +111,7 @@ def test_verify_finds_covered_days_that_a_wrong_rule_takes_back(
         broken = verify.run(session).broken
     monkeypatch.undo()
     day = household.today - timedelta(1)
-    line = f"I13 member {baby}: {day} was covered by what was known that day, and is not any more"
+    line = f"I13 rights-told: member {baby} on {day}"
     assert line in broken
 
 

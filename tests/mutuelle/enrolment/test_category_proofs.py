@@ -296,8 +296,8 @@ def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(
         )
     with db.transaction(db.Role.AUDITOR) as session:
         problems = " ".join(verify.run(session).broken)
-    assert "is checked without evidence" in problems
-    assert f"I12 household {home}: has two categories on one day" in problems
+    assert "I12 category-evidence: category " in problems
+    assert f"I12 category-once: household {home}" in problems
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("DELETE FROM categories WHERE household_id = %s", [home])

@@ -19,6 +19,7 @@ from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 from tests.support.templates import Database
 
+CLAIM_TABLES = ("claim_lines", "claim_left_out", "claim_answers", "claim_payments")
 everywhere = pytest.mark.every_postgres
 ROLES = [role for role in db.Role if role is not db.Role.AUDITOR]
 COLUMNS = (
@@ -118,7 +119,7 @@ def test_the_database_refuses_members_without_a_name_and_bills_of_others(
 
 
 @everywhere
-@pytest.mark.parametrize("name", [*verify.CLAIM_TABLES, "subsidy_claims"])
+@pytest.mark.parametrize("name", [*CLAIM_TABLES, "subsidy_claims"])
 def test_claims_are_append_only_for_every_role(
     office: ClaimsWorld, claim: Claim, module_database: Database, name: str
 ) -> None:
@@ -170,7 +171,7 @@ def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office
 
 def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
     with office.console(office.coumba) as session:
-        for name in (*verify.CLAIM_TABLES, "subsidy_claims"):
+        for name in (*CLAIM_TABLES, "subsidy_claims"):
             assert session.scalar(text(f"SELECT count(*) FROM {name}")) == 0
         assert claim_store.by_number(session, claim.number) is None
         assert claim_store.newest(session, office.coumba.tenant_id) == []
@@ -185,24 +186,27 @@ def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
         claim_steps.cancel(session, office.coumba, claim)
 
 
-CLAIM = "I12 claim SN-TEST/ETAT/2026/001"
+CLAIM = "claim SN-TEST/ETAT/2026/001"
+FUND = "I1 ledger-balance: claims of "
 BREAKS = {
-    "UPDATE members SET provisional = true": f"{CLAIM} line 1: does not rest on a named member",
-    "UPDATE claim_lines SET rule = 'X'": f"{CLAIM} line 1: does not rest on",
-    "UPDATE claim_lines SET amount = 1 WHERE position = 3": "I1 balance fund:",
-    "UPDATE claim_lines SET name = 'Somebody'": f"{CLAIM}: the hash is not that of its lines",
-    "UPDATE subsidy_claims SET total = 1": f"{CLAIM}: its lines are not its total",
-    "DELETE FROM claim_answers": "I1 balance fund:",
-    "DELETE FROM claim_payments": "I1 balance bank:",
-    "UPDATE subsidy_claims SET state = 'paid', ended_by = sent_by, ended_at = sent_at": f"{CLAIM}: is",
-    "UPDATE postings SET amount = amount + 1 WHERE source LIKE 'receivable:%'": "I1 balance fund:",
+    "UPDATE members SET provisional = true": f"I12 claim-line: {CLAIM} line 1",
+    "UPDATE claim_lines SET rule = 'X'": f"I12 claim-line: {CLAIM} line 1",
+    "UPDATE claim_lines SET amount = 1 WHERE position = 3": FUND,
+    "UPDATE claim_lines SET name = 'Somebody'": f"I12 claim-hash: {CLAIM}",
+    "UPDATE subsidy_claims SET total = 1": f"I12 claim-total: {CLAIM}",
+    "DELETE FROM claim_answers": FUND,
+    "DELETE FROM claim_payments": FUND,
+    "UPDATE subsidy_claims SET state = 'paid', ended_by = sent_by, ended_at = sent_at": (
+        f"I12 claim-paid: {CLAIM}"
+    ),
+    "UPDATE postings SET amount = amount + 1 WHERE source LIKE 'receivable:%'": FUND,
     "UPDATE claim_lines SET bill_line_id = (SELECT max(bill_line_id::text)::uuid FROM claim_left_out)": (
-        "I12 claim"
+        "I12 claim-line: "
     ),
     f"INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, {', '.join(COLUMNS)}"
-    " FROM claim_lines WHERE position = 1": "I1 balance fund:",
+    " FROM claim_lines WHERE position = 1": FUND,
     "ALTER TABLE claim_lines DISABLE TRIGGER claimed_once": (
-        "I8 table claim_lines: its guard claimed_once is gone"
+        "I8 schema-triggers: claim_lines claimed_once: "
     ),
 }
 
@@ -225,7 +229,7 @@ def test_verify_finds_every_kind_of_broken_claim(
         assert broken, order
         assert broken[0].startswith(expected), (order, broken)
         if order.startswith("INSERT"):
-            assert any("is claimed twice" in message for message in broken)
+            assert any(message.startswith("I12 claim-once: ") for message in broken)
 
 
 @everywhere

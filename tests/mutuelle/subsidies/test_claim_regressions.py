@@ -12,9 +12,9 @@ from mutuelle.enrolment import category_proofs
 from mutuelle.enrolment.category_proofs import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households
-from mutuelle.subsidies import claim_checks
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_steps import PayerAnswer
+from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
 
@@ -131,8 +131,6 @@ def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(
     assert owed_and_accepted(office) == (14_583, 17_500)
     with db.transaction(db.Role.AUDITOR) as session:
         broken = [
-            message
-            for message in claim_checks.run(session)
-            if message.endswith("its payer accepted more than it owes")
+            message for message in verify.run(session).broken if message.startswith("I12 claim-accepted: ")
         ]
     assert len(broken) == 1

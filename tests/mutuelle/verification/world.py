@@ -11,7 +11,8 @@ from sqlalchemy.pool import NullPool
 from mutuelle import clock, db
 from mutuelle.payments.receipts import Receipt, Reversal
 from mutuelle.verification import verify
-from mutuelle.verification.verify import TrueMovement, VerifyReport
+from mutuelle.verification.true_movements import TrueMovement
+from mutuelle.verification.verify import VerifyReport
 from tests.support.books import Books
 from tests.support.templates import Database
 
@@ -27,6 +28,7 @@ def broken(database: Database, *orders: str) -> Iterator[Session]:
     engine = create_engine(db.driver_url(database.superuser_url), poolclass=NullPool)
     with engine.connect() as connection, Session(connection) as session:
         for order in (
+            "SET LOCAL jit = off",  # as the product's connections have it
             "SET LOCAL session_replication_role = replica",
             *orders,
             "SET LOCAL ROLE mutuelle_auditor",
