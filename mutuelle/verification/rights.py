@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from mutuelle import pipeline
 from mutuelle.cover import cover_books, insured_people, recompute, told_days
 from mutuelle.errors import Conflict, Refused
+from mutuelle.organisation import mutuelle_day
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.verification.question import Question
 
@@ -57,7 +58,12 @@ def _lost_days(session: Session) -> Iterator[str]:
                 yield f"member {member_id} on {day}" if member_id else f"household {household_id} on {day}"
 
 
+def _without_zone(session: Session) -> Iterator[str]:
+    yield from (f"mutuelle {tenant_id}" for tenant_id in mutuelle_day.without_zone(session))
+
+
 QUESTIONS: tuple[Question, ...] = (
+    Question("time-zone", "I5", "The time zone of every mutuelle is known.", _without_zone),
     Question(
         "rights-computed", "I5", "The rights of a household follow from its bills and money.", _differing
     ),

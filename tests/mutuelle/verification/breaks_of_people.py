@@ -13,8 +13,11 @@ BREAKS: dict[str, Break] = {
         f"DELETE FROM members WHERE kind = 'dependant' AND household_id = {PHONED}",),
         {"member-birth-year", "row-link", "claim-line"}),
     "a member is added": ("household-people", (
-        "INSERT INTO members SELECT tenant_id, gen_random_uuid(), household_id, 'dependant', 2020,"
-        f" NULL, true, since, NULL FROM members WHERE kind = 'head' AND household_id = {PHONED}",), set()),
+        "INSERT INTO members (tenant_id, id, household_id, kind, birth_year, provisional, since)"
+        " SELECT tenant_id, gen_random_uuid(), household_id, 'dependant', 2020, true, since"
+        f" FROM members WHERE kind = 'head' AND household_id = {PHONED}",), set()),
+    "the time zone of a mutuelle is none": ("time-zone", (
+        "UPDATE tenants SET zone = 'Mars/Base' WHERE country = 'SN'",), set()),
     "a member joined earlier": ("member-since", (
         "UPDATE members SET since = since - 99 WHERE birth_year = 2020",), set()),
     "a member has left in silence": ("member-left", (
