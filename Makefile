@@ -24,7 +24,7 @@ ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
 
-.PHONY: help run test check fresh talk lock schema simulate chaos bench
+.PHONY: help run test check fresh talk lock schema simulate chaos bench mutants
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,6 +50,10 @@ chaos: $(VENV)/.stamp ## break real processes while people join and pay, then co
 
 bench: $(VENV)/.stamp ## measure beside a bare baseline under the same server, into STATE_DIR/bench.json (QUICK=1 for a trial)
 	@exec $(IN) -m proving.bench --state-dir '$(STATE_DIR)' $(if $(QUICK),--quick)
+
+mutants: $(VENV)/.stamp ## plant small faults drawn by a seed and see which the tests find: SEED=1 COUNT=300 [ROOM=billing,cover] [ONLY=ID]
+	@exec $(IN) -m proving.mutants --state-dir '$(STATE_DIR)' --seed $(or $(SEED),1) --count $(or $(COUNT),300) \
+		$(if $(ROOM),--room '$(ROOM)') $(if $(ONLY),--only '$(ONLY)') $(ARGS)
 
 test: check ## run every check and every test, on real PostgreSQL and Redis (ON='2027-02-28 22:30' as on another day)
 	$(ON_DAY) $(IN) -m pytest --numprocesses $(or $(TESTERS),3) --no-loadscope-reorder $(if $(filter true,$(CI)),--no-skips) $(ARGS)
