@@ -154,11 +154,10 @@ def timeline(
         version = version_of(max(issued, key=lambda bill: bill.issued, default=dues[0]).version)
         part = _exception(version, rights.on(shared, day), people, person, day)
         if parts and (parts[-1].state, parts[-1].reason) == (part.state, part.reason):
-            parts[-1] = replace(parts[-1], next_step=part.next_step)
-        else:
-            if parts:
-                parts[-1] = replace(parts[-1], until=day - DAY)
-            parts.append(replace(part, since=day, until=None))
+            continue
+        if parts:
+            parts[-1] = replace(parts[-1], until=day - DAY)
+        parts.append(replace(part, since=day, until=None))
     return tuple(parts)
 
 
