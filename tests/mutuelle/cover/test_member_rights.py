@@ -1,5 +1,6 @@
 """One member: a new-born, a child grown too old, the seventh person, one who came or left; days by hand."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -119,6 +120,26 @@ def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
         "ask-agent",
     )
     assert member_timeline(MALI, [first, again], paid, family, PARENTS[1])[-2][0] == "open"
+
+
+def test_the_rules_of_the_newest_bill_say_up_to_which_age_a_child_is_covered():
+    older = MALI.on(TODAY)  # below 18
+    limits = older.dependants.model_copy(update={"child_below": 21})
+    newer = older.model_copy(update={"dependants": limits})
+    first, second = due(MALI, [1985, 1990, 2009]), date(2028, 2, 1)
+    again = due(MALI, [1985, 1990, 2009], second, bill_id=UUID(int=2), covered_until=date(2028, 2, 19))
+    again = replace(again, version=second)
+    paid = [BillPayment(BILL, TODAY, 9_900), BillPayment(UUID(int=2), second, 9_900)]
+    child = person(3, 2009)  # 19 in the second year, 20 when it is over
+    timeline = member_rights.timeline(
+        lambda since: newer if since == second else older, [first, again], paid, [*PARENTS, child], child
+    )
+    assert [(part.state, part.since) for part in timeline] == [
+        ("waiting", TODAY),
+        ("open", date(2027, 2, 20)),  # both years
+        ("lapsed", date(2029, 2, 20)),  # over age under the rules of the first bill
+        ("never", date(2030, 1, 1)),
+    ]
 
 
 @pytest.mark.parametrize(("student", "over"), [(False, True), (True, False)])
