@@ -41,3 +41,15 @@ def _cut(database: Database, waiting: bool, nested: bool) -> None:
             }
             inserts.add(session, audit.Flag, flag | {"opened_at": clock.now()})
         session.execute(text("SELECT 1"))
+
+
+def test_a_transaction_in_which_a_statement_was_refused_does_not_end_as_a_success(database: Database) -> None:
+    """PostgreSQL answers COMMIT with ROLLBACK, without an error: what caught the refusal must not hide it."""
+    db.connect(database.url, pool=1)
+    with (
+        pytest.raises(DBAPIError, match="InFailedSqlTransaction"),
+        db.transaction(db.Role.LOGIN) as session,
+        pytest.raises(DBAPIError, match="DivisionByZero"),
+    ):
+        pipeline.query(session, ("SELECT 1 / 0", {}))
+    db.disconnect()

@@ -115,8 +115,8 @@ def test_with_refused_credentials_it_surely_did_not_leave_and_is_tried_again(tow
 def test_after_many_tries_a_message_that_never_left_is_given_up(town: WorkerWorld) -> None:
     town.joins()
     town.services.settings = town.services.settings.model_copy(update={"at_api_key": "wrong"})
-    for _ in range(14):
-        town.deliver()
+    for number in range(1, 13):
+        assert (only(town).status, town.deliver()) == ("queued", 1), number
         town.pass_time(300)
     assert (only(town).status, town.flags(), town.deliver()) == ("failed", ["sms"], 0)
 

@@ -32,6 +32,17 @@ def test_a_stop_ends_news_and_is_confirmed_once(town: WorkerWorld, word: str) ->
     assert len(inbox(town)) == 2
 
 
+def test_words_that_wait_together_are_obeyed_in_the_order_they_came(town: WorkerWorld) -> None:
+    town.joins()
+    inbox(town)
+    for word in ("STOP", "OUI", "STOP", "OUI", "STOP", "OUI", "STOP"):
+        town.sandbox.post(f"/phones/{AWA}/sms", {"to": "55055", "text": word})
+        town.sandbox.quiet()
+    assert town.read_incoming_sms() >= 7
+    kinds = ["welcome", *["stopped", "started"] * 3, "stopped"]
+    assert [message.kind for message in town.messages()] == kinds
+
+
 def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_back(town: WorkerWorld) -> None:
     home = town.joins()
     writes(town, "STOP")
