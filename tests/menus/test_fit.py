@@ -40,6 +40,20 @@ def test_a_screen_that_is_too_long_is_named():
     assert "join.consent" in {problem.screen for problem in problems}
 
 
+def test_a_screen_of_exactly_the_limit_fits_and_one_septet_less_does_not():
+    texts_by_screen = {
+        (name, language): fit.longest_text(FLOW, language, screen)
+        for language in texts.LANGUAGES
+        for name, screen in FLOW.screens.items()
+    }
+    septets = {key: len("CON ") + gsm7.septets(gsm7.fold(text)) for key, text in texts_by_screen.items()}
+    longest = max(septets.values())
+    of_screens = [problem for problem in fit.check(FLOW, longest) if problem.screen in FLOW.screens]
+    assert of_screens == []
+    too_long = {(p.screen, p.language) for p in fit.check(FLOW, longest - 1) if p.screen in FLOW.screens}
+    assert too_long == {key for key, length in septets.items() if length == longest}
+
+
 def test_the_drawing_names_every_screen():
     drawn = graph_checks.draw(FLOW)
     assert all(f'"{name}"' in drawn for name in FLOW.screens)

@@ -40,6 +40,13 @@ def test_a_refused_amount_is_shown_the_allowed_amounts():
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "number"), [("1", 1), ("20", 20), ("04", 4), ("004", 4), (" 4 ", 4), ("020", 20)]
+)
+def test_counts_as_people_write_them(typed, number):
+    assert parse.count(typed, 1, 20) == number
+
+
 @pytest.mark.parametrize("typed", ["", "x", "0", "21", "1.5", "+2", "٢", "0002"])
 def test_what_is_no_count(typed):
     assert refused(parse.count, typed, 1, 20) == ("error.count", {"least": 1, "most": 20})
