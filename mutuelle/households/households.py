@@ -184,7 +184,12 @@ def add_member(
     }
     inserts.add(session, Member, row)
     subject = audit.about(Subject.HOUSEHOLD, household_id)
-    facts = {"member": str(member_id), "born": born, "relationship": relationship}
+    facts = {
+        "member": str(member_id),
+        "born": born,
+        "since": on.isoformat(),
+        "relationship": relationship,
+    }
     audit.record(session, tenant_id, actor, "member-added", subject, **facts)
     return member_id
 
@@ -202,7 +207,8 @@ def remove_member(
     member.until = on
     session.flush()
     subject = audit.about(Subject.HOUSEHOLD, member.household_id)
-    audit.record(session, tenant_id, actor, "member-left", subject, member=str(member_id))
+    facts = {"member": str(member_id), "until": on.isoformat()}
+    audit.record(session, tenant_id, actor, "member-left", subject, **facts)
 
 
 def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:

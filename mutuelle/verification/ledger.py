@@ -6,12 +6,16 @@ and refunds say. Entries about claims are compared by mutuelle, because an answe
 
 from mutuelle.verification.question import Question, query
 
-# Each entry with the kind of act that its reference names, and the keys in it.
+# Each entry with the kind of act that its reference names, and the keys in it. Before reversals were booked
+# line by line, their entries named the transaction, then the receipt.
 _NAMED = """
 named AS (
-    SELECT tenant_id, id, split_part(reference, ':', 1) AS act, split_part(reference, ':', 2) AS key,
-        split_part(reference, ':', 3) AS second_key
-    FROM entries
+    SELECT e.tenant_id, e.id, split_part(e.reference, ':', 1) AS act,
+        coalesce(r.id::text, split_part(e.reference, ':', 2)) AS key,
+        CASE WHEN r.id IS NULL THEN split_part(e.reference, ':', 3) END AS second_key
+    FROM entries e
+    LEFT JOIN receipts r ON r.tenant_id = e.tenant_id AND e.reference LIKE 'reversal:%'
+        AND r.id::text = right(e.reference, 36)
 )
 """
 # Each act of the ledger, the table of its key, and that of its second key.
@@ -93,7 +97,8 @@ SELECT n.id FROM named n
 LEFT JOIN acts a ON a.act = n.act
 LEFT JOIN known k ON k.of = a.of AND k.id = n.key
 LEFT JOIN known s ON s.of = a.second_of AND s.id = n.second_key
-WHERE a.act IS NULL OR (a.of IS NOT NULL AND k.id IS NULL) OR (a.second_of IS NOT NULL AND s.id IS NULL)
+WHERE a.act IS NULL OR (a.of IS NOT NULL AND k.id IS NULL)
+    OR (a.second_of IS NOT NULL AND n.second_key IS NOT NULL AND s.id IS NULL)
 """  # noqa: S608 - only our own text
 # Which postings each act makes, by the kinds of their addresses. Before outflows were booked, an approved
 # refund left for `outside` at once.
@@ -124,11 +129,14 @@ LEFT JOIN moves m ON m.act = n.act AND m.source = split_part(p.source, ':', 1)
     AND m.target = split_part(p.target, ':', 1)
 WHERE m.act IS NULL
 """  # noqa: S608 - only our own text
-# Only the allocation of money that is all credit moves nothing.
+# Two acts may move nothing: the allocation of money that is all credit, and a reversal that was noted before
+# as the payout of a refund.
 _EMPTY = """
 SELECT e.reference FROM entries e
 LEFT JOIN postings p ON p.tenant_id = e.tenant_id AND p.entry_id = e.id
-WHERE p.id IS NULL AND e.reference NOT LIKE 'allocation:%'
+WHERE p.id IS NULL AND e.reference NOT LIKE 'allocation:%' AND NOT (e.reference LIKE 'reversal:%'
+    AND EXISTS (SELECT FROM refunds f WHERE f.tenant_id = e.tenant_id AND f.status = 'paid'
+        AND f.taken_back > 0 AND e.reference LIKE '%:' || f.receipt_id || '%'))
 """
 _ADDRESSES = """
 WITH used AS (SELECT DISTINCT unnest(ARRAY[source, target]) AS address FROM postings), possible AS (

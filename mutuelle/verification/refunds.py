@@ -63,8 +63,10 @@ WHERE v.account_id IS DISTINCT FROM r.account_id OR v.own_id <> (v.transaction =
 """
 _REVERSAL_MOMENT = """
 SELECT v.id FROM reversals v
-LEFT JOIN entries e ON e.tenant_id = v.tenant_id AND e.reference = 'reversal:' || v.receipt_id || ':' || v.id
-WHERE e.at IS DISTINCT FROM v.moved_at
+LEFT JOIN entries e ON e.tenant_id = v.tenant_id AND e.reference IN (
+    'reversal:' || v.receipt_id || ':' || v.id, 'reversal:' || v.transaction || ':' || v.receipt_id)
+LEFT JOIN entries x ON x.tenant_id = v.tenant_id AND x.reference = 'excess:' || v.receipt_id
+WHERE e.at IS DISTINCT FROM v.moved_at AND (e.id IS NOT NULL OR x.id IS NULL)
 """
 _UNREVERSED_SMS = """
 SELECT m.id FROM messages m

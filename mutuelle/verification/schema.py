@@ -32,22 +32,22 @@ def capture(session: Session) -> str:
     return json.dumps(state, indent=1, ensure_ascii=False) + "\n"
 
 
-def differences(made: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:
-    """Yields each object in which `found` is not what the migrations `made`. Pure."""
-    for name in sorted({*made, *found}):
-        if name not in found:
+def differences(made: Mapping[str, str], stored: Mapping[str, str]) -> Iterator[str]:
+    """Yields each object in which `stored` is not what the migrations `made`. Pure."""
+    for name in sorted({*made, *stored}):
+        if name not in stored:
             yield f"{name}: is gone"
         elif name not in made:
             yield f"{name}: no migration made it"
-        elif made[name] != found[name]:
+        elif made[name] != stored[name]:
             yield f"{name}: is not as the migrations made it"
 
 
 def _version(session: Session) -> Iterator[str]:
-    found, wanted = schema_state.version(session), expected()["version"]
-    if found != wanted:
-        at = found or "an earlier version"
-        yield f"the database is at {at}, the code expects {wanted}: run `mutuelle release`"
+    current, newest = schema_state.version(session), expected()["version"]
+    if current != newest:
+        at = current or "an earlier version"
+        yield f"the database is at {at}, the code expects {newest}: run `mutuelle release`"
 
 
 def _section(section: str) -> Find:

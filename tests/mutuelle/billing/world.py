@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import select, text
 
-from mutuelle import clock, db, inserts
+from mutuelle import audit, clock, db, inserts
+from mutuelle.audit import Subject
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustment_writer import AdjustmentResult
 from mutuelle.contributions.bill_change import AdjustmentReason
@@ -96,6 +97,9 @@ class BilledHousehold:
             }
             shared = {"tenant_id": self.tenant, "household_id": self.id, "category": claim.category}
             inserts.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
+            facts = {"category": claim.category, "evidence": EvidenceKind.AGENT_VISIT.value}
+            subject = audit.about(Subject.HOUSEHOLD, self.id)
+            audit.record(session, self.tenant, "agent", "category-checked", subject, **facts)
             return adjustments.apply(session, self.tenant, self.id, self.today, AdjustmentReason.CATEGORY)
 
     def stands(self) -> cover_books.Position:

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db
+from mutuelle import audit, clock, db
+from mutuelle.audit import Subject
 from mutuelle.billing import adjustments, sponsorships
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
@@ -147,6 +148,9 @@ class ClaimsWorld:
                 at=clock.now(),
             )
             session.add(row)
+            facts = {"category": before.category, "evidence": evidence}
+            subject = audit.about(Subject.HOUSEHOLD, household_id)
+            audit.record(session, self.tenant_id, self.bakary.actor, "category-checked", subject, **facts)
 
     def bills(self, household_id: UUID, category: str, born: tuple[int, ...] = (1985, 1990, 2015)) -> None:
         """Bills the household today in a verified category."""
@@ -160,8 +164,8 @@ class ClaimsWorld:
         """Removes a member from today on, which makes the bill smaller."""
         day = clock.today("Africa/Dakar")
         with db.transaction(db.Role.FEDERATION, self.tenant_id) as session:
-            households.members_of(session, self.tenant_id, household_id)[place].until = day
-            session.flush()
+            member = households.members_of(session, self.tenant_id, household_id)[place]
+            households.remove_member(session, self.tenant_id, member.id, on=day)
             adjustments.apply(session, self.tenant_id, household_id, day, "household")
 
     def helped(self, household_id: UUID, code: str, name: str) -> Sponsor:

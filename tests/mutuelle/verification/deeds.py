@@ -7,7 +7,7 @@ LINE_COLUMNS = (
     "household_id, number, member_id, name, born, category, scheme, version, rule, evidence, days_from,"
     " days_until, on_day, amount, bill_line_id, corrects"
 )
-CLAIMED = "(SELECT household_id FROM claim_lines ORDER BY household_id DESC LIMIT 1)"
+CLAIMED = f"(SELECT id FROM households WHERE id NOT IN ({ASKED}, {PHONED}))"
 
 
 def receipt(transaction: str) -> str:

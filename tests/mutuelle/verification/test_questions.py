@@ -50,8 +50,8 @@ def test_the_story_is_whole(module_database: Database) -> None:
 
 def test_every_question_is_broken_by_a_test() -> None:
     """Those about the schema have a file of their own; only a wrong rule loses days (`test_newcomers`)."""
-    asked = {question.name for question in QUESTIONS if not question.name.startswith("schema-")}
-    assert asked - {"rights-told"} - {name for name, _, _ in BREAKS.values()} == set()
+    names = {question.name for question in QUESTIONS if not question.name.startswith("schema-")}
+    assert names - {"rights-told"} - {name for name, _, _ in BREAKS.values()} == set()
     assert {other for _, _, others in BREAKS.values() for other in others} <= {row.name for row in QUESTIONS}
 
 
@@ -60,12 +60,12 @@ def test_what_is_broken_is_named(module_database: Database, how: str) -> None:
     """Asks the questions of the same subject, and those that the deed breaks as well."""
     name, orders, others = BREAKS[how]
     subject = next(each for each in SUBJECTS if any(question.name == name for question in each.QUESTIONS))
-    asked = {question.name for question in subject.QUESTIONS} | others
+    names = {question.name for question in subject.QUESTIONS} | others
     with broken(module_database, *orders) as session:
         named = {
             question.name
             for question in QUESTIONS
-            if question.name in asked and list(question.broken(session))
+            if question.name in names and list(question.broken(session))
         }
     assert named == {name, *others}
 

@@ -113,8 +113,8 @@ def test_the_file_is_what_the_migrations_make(module_database: Database) -> None
 @pytest.mark.parametrize("order", BREAKS)
 def test_what_differs_from_the_migrations_is_named(module_database: Database, order: str) -> None:
     with broken(module_database, order) as session:
-        found = [line for question in schema.QUESTIONS for line in question.broken(session)]
-    assert sorted(found) == sorted(BREAKS[order])
+        broken_lines = [line for question in schema.QUESTIONS for line in question.broken(session)]
+    assert sorted(broken_lines) == sorted(BREAKS[order])
 
 
 def test_what_a_deployer_adds_is_no_difference(module_database: Database) -> None:
@@ -122,17 +122,17 @@ def test_what_a_deployer_adds_is_no_difference(module_database: Database) -> Non
 
 
 def test_an_older_database_is_named_and_nothing_else_is_asked(module_database: Database) -> None:
-    wanted = schema.expected()["version"]
+    newest = schema.expected()["version"]
     for order, at in (
         ("UPDATE alembic_version SET version_num = '0018'", "0018"),
         ("REVOKE SELECT ON alembic_version FROM mutuelle_auditor", "an earlier version"),
     ):
         assert lines(module_database, order, "ALTER TABLE receipts DROP COLUMN seal") == [
-            f"I8 schema-version: the database is at {at}, the code expects {wanted}: run `mutuelle release`"
+            f"I8 schema-version: the database is at {at}, the code expects {newest}: run `mutuelle release`"
         ]
 
 
 def test_a_question_that_cannot_be_asked_stops_no_other(module_database: Database) -> None:
-    found = lines(module_database, "DROP FUNCTION live_claim_lines(uuid)")
-    assert "I8 schema-functions: live_claim_lines(tenant uuid): is gone" in found
-    assert "I12 claim-once: cannot be asked (ProgrammingError)" in found
+    broken_lines = lines(module_database, "DROP FUNCTION live_claim_lines(uuid)")
+    assert "I8 schema-functions: live_claim_lines(tenant uuid): is gone" in broken_lines
+    assert "I12 claim-once: cannot be asked (ProgrammingError)" in broken_lines

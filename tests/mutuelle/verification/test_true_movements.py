@@ -21,7 +21,8 @@ from tests.support.templates import Database
 pytestmark = pytest.mark.every_postgres
 
 AN_HOUR_LATER = tuple(
-    f"UPDATE {name} SET recorded_at = recorded_at - interval '1 hour'" for name in ("receipts", "reversals")
+    f"UPDATE {name} SET recorded_at = recorded_at - interval '1 hour', seal = NULL"
+    for name in ("receipts", "reversals")
 )
 
 
