@@ -87,12 +87,16 @@ WHERE a.reason = 'undone by hand' AND t.id IS NULL
 """
 # An SMS about money names the transaction that the household's money came by.
 _SMS = """
+WITH known AS MATERIALIZED (
+    SELECT DISTINCT r.transaction, a.household_tenant_id AS tenant_id, a.household_id
+    FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
+    WHERE a.household_id IS NOT NULL
+)
 SELECT m.id FROM messages m
-LEFT JOIN receipts r ON r.transaction = m.facts ->> 'transaction'
-LEFT JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id = r.id
-    AND a.household_tenant_id = m.tenant_id AND a.household_id = m.household_id
+LEFT JOIN known k ON k.household_id = m.household_id AND k.tenant_id = m.tenant_id
+    AND k.transaction = m.facts ->> 'transaction'
 WHERE m.kind IN ('receipt', 'reversed', 'refunded', 'corrected') AND m.facts ? 'transaction'
-GROUP BY m.tenant_id, m.id HAVING count(a.id) = 0
+    AND k.household_id IS NULL
 """
 
 QUESTIONS: tuple[Question, ...] = (

@@ -69,16 +69,20 @@ LEFT JOIN entries x ON x.tenant_id = v.tenant_id AND x.reference = 'excess:' || 
 WHERE e.at IS DISTINCT FROM v.moved_at AND (e.id IS NOT NULL OR x.id IS NULL)
 """
 _UNREVERSED_SMS = """
-SELECT m.id FROM messages m
-LEFT JOIN receipts r ON r.transaction = m.facts ->> 'transaction'
-LEFT JOIN reversals v ON v.tenant_id = r.tenant_id AND v.receipt_id = r.id
-WHERE m.kind = 'reversed' GROUP BY m.tenant_id, m.id HAVING count(v.id) = 0
+WITH known AS MATERIALIZED (
+    SELECT DISTINCT r.transaction FROM reversals v
+    JOIN receipts r ON r.tenant_id = v.tenant_id AND r.id = v.receipt_id
+)
+SELECT m.id FROM messages m LEFT JOIN known k ON k.transaction = m.facts ->> 'transaction'
+WHERE m.kind = 'reversed' AND k.transaction IS NULL
 """
 _UNREFUNDED_SMS = """
-SELECT m.id FROM messages m
-LEFT JOIN receipts r ON r.transaction = m.facts ->> 'transaction'
-LEFT JOIN refunds f ON f.tenant_id = r.tenant_id AND f.receipt_id = r.id AND f.decided_by IS NOT NULL
-WHERE m.kind = 'refunded' GROUP BY m.tenant_id, m.id HAVING count(f.id) = 0
+WITH known AS MATERIALIZED (
+    SELECT DISTINCT r.transaction FROM refunds f
+    JOIN receipts r ON r.tenant_id = f.tenant_id AND r.id = f.receipt_id WHERE f.decided_by IS NOT NULL
+)
+SELECT m.id FROM messages m LEFT JOIN known k ON k.transaction = m.facts ->> 'transaction'
+WHERE m.kind = 'refunded' AND k.transaction IS NULL
 """
 # A refund that the trail knows; reversals of before had no entry of their own.
 _VANISHED = """
