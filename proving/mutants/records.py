@@ -71,27 +71,40 @@ class Records:
             self.digests, self.seconds = stored["digests"], stored["seconds"]
         self._lines = coverage.CoverageData(str(self.folder / "coverage"))
         self._lines.read()
+        self._contexts_by_line: dict[str, dict[int, list[str]]] = {}  # by file, as far as it was asked for
+        self._tests_by_file: dict[str, list[str]] = {}
+        for test in self.seconds:
+            self._tests_by_file.setdefault(_file_of(test), []).append(test)
 
     def update(self, folders: Iterable[str], say: Say) -> None:
-        """Runs the tests that were never recorded, or changed since, and stores which lines they run."""
+        """Runs the tests that were never recorded, or changed since, and stores which lines they run.
+
+        It stores folder by folder, so that an interrupted run goes on where it was.
+        """
         files = [file for folder in folders for file in test_files(self.root / "tests" / folder)]
-        now = {str(file.relative_to(self.root)): digest([file]) for file in files}
-        changed = sorted(name for name, value in now.items() if self.digests.get(name) != value)
-        if not changed:
-            return
-        say(f"recording which lines {len(changed)} files of tests run ...")
+        by_folder: dict[Path, dict[str, str]] = {}
+        for file in files:
+            name, value = str(file.relative_to(self.root)), digest([file])
+            if self.digests.get(name) != value:
+                by_folder.setdefault(file.parent, {})[name] = value
+        for folder, digests in by_folder.items():
+            say(f"recording which lines {len(digests)} files of {folder.relative_to(self.root)} run ...")
+            self._record(digests)
+
+    def _record(self, digests: dict[str, str]) -> None:
+        """Runs these test files under `coverage` and stores what they run."""
         durations = self.folder / "durations.json"
-        durations.unlink(missing_ok=True)
         sources = ",".join(str(self.root / name) for name in PRODUCT if (self.root / name).exists())
         measure = ["run", "--append", f"--data-file={self.folder / 'coverage'}", f"--source={sources}"]
         pytest = ["-m", "pytest", "-q", "-p", "proving.mutants.recorder", f"--durations-to={durations}"]
-        subprocess.run(
-            [sys.executable, "-m", "coverage", *measure, *pytest, *changed], cwd=self.root, check=False
-        )
-        seconds = json.loads(durations.read_text("utf-8"))
-        kept = {test: s for test, s in self.seconds.items() if _file_of(test) not in changed}
-        self.seconds = kept | seconds
-        stored = {"digests": self.digests | {name: now[name] for name in changed}, "seconds": self.seconds}
+        command = [sys.executable, "-m", "coverage", *measure, *pytest, *digests]
+        # The output goes to stderr: stdout is for the table.
+        code = subprocess.run(command, cwd=self.root, stdout=2, check=False).returncode
+        if code not in (0, 1, 5):  # all passed, some failed, or none is there
+            raise RuntimeError(f"pytest ended with {code} while it recorded {', '.join(digests)}")
+        kept = {test: s for test, s in self.seconds.items() if _file_of(test) not in digests}
+        self.seconds = kept | json.loads(durations.read_text("utf-8"))
+        stored = {"digests": self.digests | digests, "seconds": self.seconds}
         self._files.write_text(json.dumps(stored, indent=0), encoding="utf-8")
         self._read()
 
@@ -128,20 +141,14 @@ class Records:
     def _tests_in(self, context: str) -> Iterator[str]:
         """Yields the tests that a context stands for, if they passed."""
         if context.endswith(SETUP):
-            file = _file_of(context)
-            yield from (test for test in self._by_file.get(file, ()))
+            yield from self._tests_by_file.get(_file_of(context), ())
         elif context in self.seconds:
             yield context
 
-    @property
-    def _by_file(self) -> dict[str, list[str]]:
-        by_file: dict[str, list[str]] = {}
-        for test in self.seconds:
-            by_file.setdefault(_file_of(test), []).append(test)
-        return by_file
-
     def _contexts(self, path: str, lines: Iterable[int]) -> set[str]:
-        by_line = self._lines.contexts_by_lineno(str(self.root / path))
+        if path not in self._contexts_by_line:
+            self._contexts_by_line[path] = self._lines.contexts_by_lineno(str(self.root / path))
+        by_line = self._contexts_by_line[path]
         return {context for line in lines for context in by_line.get(line, ()) if context}
 
     def _contexts_of_name(self, fault: Fault) -> set[str]:

@@ -31,7 +31,7 @@ def world(emptied_database: Database) -> Iterator[World]:
 def two_workers() -> Iterator[tuple[Session, Session]]:
     """Two transactions at one time; a statement of the second one fails if it waits for a lock."""
     with db.transaction(db.Role.WORKER) as first, db.transaction(db.Role.WORKER) as second:
-        second.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        second.execute(text("SET LOCAL lock_timeout = '1s'"))
         yield first, second
 
 
@@ -151,6 +151,6 @@ def test_each_worker_takes_another_part_of_a_billing_run_until_none_is_left(worl
         db.transaction(db.Role.WORKER, day.tenant_id) as first,
         db.transaction(db.Role.WORKER, day.tenant_id) as second,
     ):
-        second.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        second.execute(text("SET LOCAL lock_timeout = '1s'"))
         parts = [billing_runs.take(session, day) for session in (first, second)]
         assert [part and part.number for part in parts] == [1, 2]
