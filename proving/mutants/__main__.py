@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--room", type=_rooms, default=tuple(faults.ROOMS), help="such as billing,cover")
-    parser.add_argument("--only", default="", help="the faults whose id begins so, instead of a draw")
+    parser.add_argument("--only", help="the faults whose ids begin so, such as FILE:LINE, instead of a draw")
     parser.add_argument("--tests", nargs="+", default=TESTS, help="files and folders below tests/")
     parser.add_argument("--limit-s", type=float, default=300, help="most seconds of tests on one fault")
     parser.add_argument("--list", action="store_true", help="show the faults, try none")
@@ -37,9 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     rooms = {fault.id: room for room, listed in by_room.items() for fault in listed}
     drawn = faults.sample(by_room, options.seed, options.count)
     if options.only:
-        drawn = [
-            fault for listed in by_room.values() for fault in listed if fault.id.startswith(options.only)
-        ]
+        only = tuple(options.only.split(","))
+        drawn = [fault for listed in by_room.values() for fault in listed if fault.id.startswith(only)]
     if options.list:
         print(*map(report.as_diff, drawn), sep="\n")
         return 0

@@ -164,7 +164,9 @@ def _method_edits(source: SourceText, node: ast.Call, name: str) -> Iterator[Edi
     if name in _METHODS_TO_DROP:
         yield Edit("method-dropped", source.text.rindex(".", 0, start), source.span(node)[1], "")
     for argument in node.args:
-        if name == "order_by" and isinstance(argument, ast.Attribute):
+        # Ids are random: as a later term they only make the order the same each time.
+        is_last_resort = argument is not node.args[0] and source.of(argument).endswith(".id")
+        if name == "order_by" and isinstance(argument, ast.Attribute) and not is_last_resort:
             yield Edit("order-reversed", *source.span(argument), f"{source.of(argument)}.desc()")
         if name in ("where", "filter") and not isinstance(argument, ast.Starred):
             yield Edit("condition-dropped", *source.span(argument), "True")

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import text
 
 from mutuelle import db
+from mutuelle.contributions import bills
 from tests.mutuelle.billing import days
+from tests.mutuelle.billing.same_day_acts import is_refused, proves_indigence
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support.people import World
 
@@ -71,3 +73,22 @@ def test_a_bill_that_shrinks_frees_the_newest_receipt_first(day_world: World) ->
     days.later(household, 4)
     household.loses(2015)  # frees 3 500; 1 000 of the last receipt paid the joining fee
     assert credit_by_receipt(household, transactions) == [0, 2_000, 1_500]
+
+
+def test_the_category_of_a_household_is_that_of_its_last_bill_as_last_adjusted(day_world: World) -> None:
+    household = BilledHousehold(day_world.senegal)
+
+    def category() -> str | None:
+        with db.transaction(db.Role.AUDITOR) as session:
+            return bills.category_of(session, household.tenant, household.id)
+
+    assert category() == "general"
+    days.later(household, 1)
+    proves_indigence(household)
+    assert category() == "indigent"
+    days.later(household, 2)
+    is_refused(household)
+    assert category() == "general"
+    days.later(household, 3)
+    household.adds(2020)
+    assert category() == "general"

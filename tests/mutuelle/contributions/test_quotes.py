@@ -166,6 +166,13 @@ def shares_of(others, people, price):
     return share_prices(version, category, [category.price["year"]] * people, "year")
 
 
+def test_what_must_be_proven_first_has_a_price_only_once_it_is_proven():
+    ramed = schemes.get("ML-RAMED")
+    with pytest.raises(Refused, match=r"category\.prove-first"):
+        quote(ramed, SIX[:1], on=TODAY, category="indigent")
+    assert quote(ramed, SIX[:1], on=TODAY, category="indigent", checked=True).billed_category == "indigent"
+
+
 def test_the_odd_unit_is_the_members():
     # 7 001 in halves is 3 500.5 each: the State's is rounded down.
     assert shares_of([("state", "0.5")], 1, 7_001) == {"member": 3_501, "state": 3_500}

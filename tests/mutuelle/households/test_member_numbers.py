@@ -52,6 +52,13 @@ def test_what_is_no_number_is_refused(text):
     assert refused.value.key == "number.wrong"
 
 
+@given(BODY)
+def test_a_right_number_in_other_digits_than_ours_is_refused(body):
+    number = member_numbers.new(lambda count: body)
+    with pytest.raises(Refused, match=r"number\.wrong"):
+        member_numbers.check(number.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")))
+
+
 def test_the_source_of_chance_is_the_callers():
     counts = []
 
