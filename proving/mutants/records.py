@@ -109,7 +109,10 @@ class Records:
         self._read()
 
     def tests_of(self, fault: Fault) -> list[str]:
-        """Returns the tests that run the line of a fault: the nearest files first, then the quickest."""
+        """Returns the tests that run the line of a fault: the nearest files first, then the quickest.
+
+        The tests of a file keep their order, because they may share a database.
+        """
         if fault.statement is not None:
             contexts = self._contexts(fault.path, {fault.line}) or self._contexts(
                 fault.path, {fault.statement}
@@ -118,7 +121,7 @@ class Records:
             contexts = self._contexts(fault.path, {fault.line}) | self._contexts_of_name(fault)
         tests = {test for context in contexts for test in self._tests_in(context)}
         by_file: dict[str, list[str]] = {}
-        for test in sorted(tests, key=self.seconds.__getitem__):
+        for test in (test for test in self.seconds if test in tests):
             by_file.setdefault(_file_of(test), []).append(test)
         near = f"tests/{Path(fault.path).parent}/"
         order = sorted(by_file, key=lambda file: (not file.startswith(near), self._cost(by_file[file])))

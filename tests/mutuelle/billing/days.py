@@ -46,7 +46,8 @@ def valid_books() -> Iterator[None]:
     """Checks after the block that `verify` finds nothing broken."""
     yield
     with db.transaction(db.Role.AUDITOR) as session:
-        assert verify.run(session).broken == []
+        broken = verify.run(session).broken
+        assert broken == [], broken
 
 
 def take_back(household: BilledHousehold, transaction: str, units: int) -> None:
