@@ -6,6 +6,9 @@ from mutuelle.verification.question import Question, query
 _SEEN = """EXISTS (SELECT FROM audit t WHERE t.tenant_id = f.tenant_id AND t.action = 'flag-seen'
     AND t.subject = f.subject AND t.facts ->> 'kind' = f.kind
     AND abs(extract(epoch FROM t.at - f.closed_at)) < 300 AND t.actor LIKE 'manager:%')"""
+# Whether a later case says the same: money that was attributed and undone waits again.
+_OPEN_AGAIN = """EXISTS (SELECT FROM flags o WHERE o.tenant_id = f.tenant_id AND o.kind = f.kind
+    AND o.subject = f.subject AND o.closed_at IS NULL)"""
 # The product closes these kinds itself; all others are closed by a manager alone.
 _CLOSED = f"""
 SELECT f.id FROM flags f
@@ -13,15 +16,16 @@ LEFT JOIN (SELECT tenant_id, 'receipt:' || receipt_id AS subject FROM allocation
     GROUP BY tenant_id, receipt_id HAVING sum(amount) > 0) s
     ON s.tenant_id = f.tenant_id AND s.subject = f.subject
 WHERE f.closed_at IS NOT NULL AND CASE f.kind
-    WHEN 'suspense' THEN s.subject IS NOT NULL
+    WHEN 'suspense' THEN s.subject IS NOT NULL AND NOT {_OPEN_AGAIN}
     WHEN 'outflow' THEN NOT EXISTS (SELECT FROM outflows o
             JOIN refunds r ON r.tenant_id = o.tenant_id AND r.outflow_id = o.id
             WHERE o.tenant_id = f.tenant_id AND 'transaction:' || o.transaction = f.subject)
         AND NOT EXISTS (SELECT FROM audit c WHERE c.tenant_id = f.tenant_id AND c.action = 'refund-corrected')
-    WHEN 'unreadable' THEN EXISTS (SELECT FROM payments p WHERE p.tenant_id = f.tenant_id
+    WHEN 'unreadable' THEN NOT {_OPEN_AGAIN} AND (
+        EXISTS (SELECT FROM payments p WHERE p.tenant_id = f.tenant_id
             AND 'payment:' || p.ref = f.subject AND p.unread_proof_at IS NOT NULL)
         OR EXISTS (SELECT FROM notices n WHERE n.tenant_id = f.tenant_id
-            AND 'notice:' || n.id = f.subject AND n.state <> 'done')
+            AND 'notice:' || n.id = f.subject AND n.state <> 'done'))
     WHEN 'reversal' THEN split_part(f.subject, ':', 1) NOT IN ('transaction', 'account')
     WHEN 'stuck' THEN split_part(f.subject, ':', 1) NOT IN ('transaction', 'account')
     ELSE f.kind NOT IN ('list', 'rule') END

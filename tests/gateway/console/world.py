@@ -219,4 +219,5 @@ def row_counts() -> dict[str, int]:
 def verify_books() -> None:
     """Asserts that `mutuelle verify` finds nothing broken."""
     with db.transaction(db.Role.AUDITOR) as session:
-        assert verify.run(session).broken == []
+        broken = verify.run(session).broken
+    assert broken == [], broken

@@ -47,7 +47,7 @@ def valid_books() -> Iterator[None]:
     yield
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
-        assert broken == [], broken
+    assert broken == [], broken
 
 
 def take_back(household: BilledHousehold, transaction: str, units: int) -> None:

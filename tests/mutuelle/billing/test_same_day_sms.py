@@ -19,7 +19,12 @@ from tests.support.people import World
 
 def all_sms_leave(household: BilledHousehold) -> None:
     with db.transaction(db.Role.WORKER, household.tenant) as session:
-        session.execute(text("UPDATE messages SET status = 'accepted' WHERE status = 'queued'"))
+        session.execute(
+            text(
+                "UPDATE messages SET status = 'accepted', text = 'SMS', segments = 1, sent_at = now()"
+                " WHERE status = 'queued'"
+            )
+        )
 
 
 def test_a_person_added_and_removed_before_daylight_sends_no_sms(day_world: World) -> None:

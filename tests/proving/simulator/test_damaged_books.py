@@ -28,6 +28,9 @@ SPOILT = {
 }
 
 
+pytestmark = pytest.mark.timeout(600)  # simulates twelve days beside the seeds of test_seeds.py
+
+
 @pytest.fixture(scope="module")
 def over() -> Iterator[FinishedRun]:
     """A small simulation after its last day."""
