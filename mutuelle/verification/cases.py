@@ -74,6 +74,9 @@ WITH subjects AS (
     SELECT DISTINCT tenant_id, subject FROM flags UNION SELECT DISTINCT tenant_id, subject FROM audit
 ), known (subject) AS (
     SELECT 'receipt:' || id FROM receipts UNION ALL SELECT 'payment:' || ref FROM payments
+    -- After a restore operators still name requests that our books have lost.
+    UNION ALL SELECT 'payment:' || named_ref FROM notices
+    UNION ALL SELECT 'payment:' || reference FROM receipts
     UNION ALL SELECT 'bill:' || id FROM bills UNION ALL SELECT 'claim:' || id FROM subsidy_claims
     UNION ALL SELECT 'household:' || id FROM households UNION ALL SELECT 'sponsor:' || id FROM sponsors
     UNION ALL SELECT 'notice:' || id FROM notices UNION ALL SELECT 'message:' || id FROM messages

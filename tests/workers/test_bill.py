@@ -240,9 +240,8 @@ def test_who_has_no_price_any_more_is_shown_to_a_person_and_the_others_go_on(wor
     for home in homes:
         home.pays(11_500)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        session.execute(
-            text("UPDATE members SET until = since WHERE household_id = :home"), {"home": homes[1].id}
-        )
+        for member in households.members_of(session, world.senegal.tenant_id, homes[1].id):
+            households.remove_member(session, world.senegal.tenant_id, member.id, on=member.since)
     it_is(ENDS)
     bills_are_written(world)
     assert [len(home.bills()) for home in homes] == [2, 1, 2]
