@@ -266,7 +266,7 @@ def test_cases_that_staff_closed_come_back_while_the_line_is_unreadable(town: Wo
     spoil(lines_of(town, account, today))
     town.pull()
     with town.database.superuser() as past_us:
-        past_us.execute("UPDATE flags SET closed_at = now()")
+        past_us.execute("UPDATE flags SET closed_at = opened_at")
     town.pass_time(301)
     town.pull()
     assert [kind for kind, _ in open_flags(town)] == ["unreadable"]

@@ -28,6 +28,8 @@ def test_senegal_six_people_none_indigent():
         "scheme": "SN-CMU",
         "version": "2020-01-01",
         "currency": "XOF",
+        "exponent": 0,
+        "people": 6,
         "total": 42_000,
         "joining_fee": 1_000,
         "shares": {"member": 21_000, "state": 21_000},

@@ -139,7 +139,9 @@ def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(
 
 HOUSEHOLDS = st.lists(
     st.tuples(
-        st.lists(st.integers(1950, 2024), min_size=1, max_size=4).map(tuple),  # born
+        st.tuples(st.integers(1950, 2000), st.lists(st.integers(1950, 2024), max_size=3)).map(
+            lambda people: (people[0], *people[1])
+        ),  # born, the head first
         st.integers(0, 2),  # unnamed
         st.sampled_from(["whole", "part", "none", "taken-back"]),
         st.booleans(),  # indigent, and proven
