@@ -1,4 +1,4 @@
-"""Seals what a row of money says, so that a change by whoever owns the database shows.
+"""Computes the seal (HMAC) of a row of money, so that `verify` detects a change by a superuser.
 
 A seal is an HMAC-SHA256 of the row's facts under a key that the database does not hold (derived from
 SECRET_KEY). It shows that a fact was changed, not that a row is missing. The operator's fee is not sealed:

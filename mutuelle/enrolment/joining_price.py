@@ -1,4 +1,4 @@
-"""Prices a household as it joins: whom the bill is for, who is left out and why, and what is refused. Pure.
+"""Prices a household that joins: the members on its bill, the members left out, the refusals. Pure.
 
 The bill of an enrolment, the screens of the dialogue and `mutuelle schemes quote` all take their price here,
 so that a quote equals the bill of the same household on the same day.
@@ -39,7 +39,7 @@ class JoiningHousehold:
 
     @property
     def related(self) -> list[str | None]:
-        """How each member is related to the head. A pupil of whom nothing is known is a child."""
+        """Returns the relationship of each member to the head. A pupil without a relationship is a child."""
         relationships = self.relationships or [None] * len(self.birth_years)
         return [
             relationship or (Relationship.CHILD if index in self.students and index else None)
@@ -106,7 +106,7 @@ def require_adult_head(birth_years: Sequence[int], on: date) -> None:
 
 
 def _left_out(version: Version, people: Sequence[InsuredPerson], on: date) -> list[str]:
-    """Returns the members whom the bill is not for because of who they are, as `reason:year of birth`."""
+    """Returns the members that the rules leave off the bill, each as `reason:year of birth`."""
     return [
         f"{'not-admitted' if not_admitted(version, person, on) else 'over-age'}:{person.born}"
         for person in in_rank_order(people)

@@ -127,7 +127,7 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
 
 
 def _covered_people(version: Version) -> dict[str, object]:
-    """Returns whom the rules cover, as a row of the table `rules` of the statements."""
+    """Returns the age limits and relationships of the rules as a row of the table `rules` in the queries."""
     return {
         "version": version.since,
         "people_max": version.household.people_max,

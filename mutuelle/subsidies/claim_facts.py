@@ -98,11 +98,10 @@ WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amoun
     WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
     AND a.kind = 'bill' AND a.amount < 0))
 """  # noqa: S608  # our own words
-# Our own words, every value is a parameter.
 _CLAIMED_OF = f"""
 WITH claimed AS ({_CLAIMED})
 SELECT * FROM claimed WHERE household_id = ANY(:household_ids) ORDER BY made_at, position
-"""  # noqa: S608
+"""  # noqa: S608 - only our own text
 _HOUSEHOLDS = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:household_ids)"
 _MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:household_ids)"
 _PROOFS = """
@@ -113,11 +112,10 @@ SELECT DISTINCT ON (household_id) household_id, given, at AS moment FROM consent
 WHERE tenant_id = :tenant AND household_id = ANY(:household_ids) AND kind = 'membership' AND at <= :at
 ORDER BY household_id, at DESC
 """
-# Our own columns, every value is a parameter.
 _BOOKS = f"""
 SELECT home.id AS household_id, {BOOKS} FROM households home
 WHERE home.tenant_id = :tenant AND home.id = ANY(:household_ids)
-"""  # noqa: S608
+"""  # noqa: S608 - only our own text
 _LATER = """
 SELECT a.household_id, l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
 JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'

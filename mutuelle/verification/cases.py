@@ -93,7 +93,7 @@ QUESTIONS: tuple[Question, ...] = (
     query(
         "case-closed",
         "I8",
-        "A case was closed by a manager whom the trail names, or because its reason is gone.",
+        "A closed case names the manager who closed it, or its reason is gone.",
         "case {}",
         _CLOSED,
     ),

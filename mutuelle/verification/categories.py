@@ -16,12 +16,11 @@ _ON_ONE_DAY = """
     (a.until IS NULL OR a.until >= a.since) AND (b.until IS NULL OR b.until >= b.since)
     AND a.since <= coalesce(b.until, 'infinity') AND b.since <= coalesce(a.until, 'infinity')
 """
-# Only our own text goes into these statements.
 _TWO_CATEGORIES = f"""
 SELECT DISTINCT a.household_id FROM categories a
 JOIN categories b ON b.tenant_id = a.tenant_id AND b.household_id = a.household_id AND b.id > a.id
 WHERE {_ON_ONE_DAY}
-"""  # noqa: S608
+"""  # noqa: S608 - only our own text
 TWO_OF_ONE_NUMBER = f"""
 SELECT DISTINCT b.id FROM categories a
 JOIN categories b ON b.tenant_id = a.tenant_id AND b.reference_index = a.reference_index
@@ -29,7 +28,7 @@ JOIN categories b ON b.tenant_id = a.tenant_id AND b.reference_index = a.referen
 WHERE a.standing = 'checked' AND b.standing = 'checked'
     AND a.evidence IN ('registry-number', 'list') AND b.evidence IN ('registry-number', 'list')
     AND {_ON_ONE_DAY}
-"""  # noqa: S608
+"""  # noqa: S608 - only our own text
 # A proof that was refused on its first day held on no day, but the bill was written while it did.
 _BEFORE_ITS_PROOF = text("""
 SELECT b.id FROM bills b

@@ -41,7 +41,7 @@ def _count(place: int, key: Row[Any]) -> str:
     whole = " AND ".join(f"a.{column} IS NOT NULL" for column in key.columns)
     same = " AND ".join(f"b.{k} = a.{column}" for column, k in zip(key.columns, key.keys, strict=True))
     return (
-        f"SELECT {place}, count(*) FROM {key.referring} a WHERE {whole}"  # noqa: S608 - names of the catalogue
+        f"SELECT {place}, count(*) FROM {key.referring} a WHERE {whole}"  # noqa: S608 - catalogue names
         f" AND NOT EXISTS (SELECT FROM {key.referred} b WHERE {same})"
     )
 

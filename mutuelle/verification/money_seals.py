@@ -22,8 +22,11 @@ WRITTEN = {
 
 
 def unsealed(session: Session) -> int:
-    """Returns how many rows of money are of before the seals."""
-    counts = " + ".join(f"(SELECT count(*) FROM {table} WHERE seal IS NULL)" for table in seals.FACTS)  # noqa: S608
+    """Returns how many rows of money were written before rows had seals."""
+    counts = " + ".join(
+        f"(SELECT count(*) FROM {table} WHERE seal IS NULL)"  # noqa: S608 - our own table names
+        for table in seals.FACTS
+    )
     return int(session.scalar(text(f"SELECT {counts}")) or 0)
 
 
@@ -31,8 +34,8 @@ def _changed(table: str) -> Find:
     """Returns the check that every row's seal is that of its facts, and that no later row lacks one."""
     moment = WRITTEN[table]
     query = text(
-        f"SELECT *, {moment} >= (SELECT min({moment}) FROM {table} WHERE seal IS NOT NULL) AS must_be_sealed"  # noqa: S608
-        f" FROM {table} ORDER BY id"
+        f"SELECT *, {moment} >= (SELECT min({moment}) FROM {table}"  # noqa: S608 - our own names
+        f" WHERE seal IS NOT NULL) AS must_be_sealed FROM {table} ORDER BY id"
     )
     record = table.removesuffix("s")
 

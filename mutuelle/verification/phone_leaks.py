@@ -41,7 +41,7 @@ GROUP BY 1 ORDER BY 1
 ROWS_PER_BATCH = 2_000  # bounds the memory, however large a table is
 # Every value is a parameter, the table and column names are ours.
 _KNOWN_INDEXES = " UNION ".join(
-    f"SELECT {column} FROM {table} WHERE {column} = ANY(:indexes)"  # noqa: S608
+    f"SELECT {column} FROM {table} WHERE {column} = ANY(:indexes)"  # noqa: S608 - our own names
     for table, column in (
         ("phones", "blind_index"),
         ("payments", "payer_index"),
@@ -89,7 +89,8 @@ def _numbers_in(table: str, columns: Sequence[str]) -> str:
         f"SELECT 'national', {_digits_in(free_text)}" if free_text else "",
     ]
     either = " UNION ALL ".join(filter(None, kinds))
-    return f"SELECT '{table}', {_KEY}, number.* FROM {table} t, LATERAL ({either}) number"  # noqa: S608 - names of the catalogue
+    source = f"{table} t, LATERAL ({either}) number"
+    return f"SELECT '{table}', {_KEY}, number.* FROM {source}"  # noqa: S608 - names of the catalogue
 
 
 def _digits_in(columns: Sequence[str]) -> str:
