@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment, category_proofs
 from mutuelle.enrolment.agent_enrolment import TypedHousehold, TypedPerson
 from mutuelle.enrolment.enrolment import Enrolment
-from mutuelle.households import evidence_numbers, households
+from mutuelle.households import evidence_numbers
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Consent
 from mutuelle.organisation import tenants
@@ -23,6 +23,7 @@ from mutuelle.schemes import schemes
 from mutuelle.verification import categories
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site, serve
+from tests.gateway.console.enrolment_form import household_of
 from tests.support.locks import waits
 from tests.support.templates import Database
 
@@ -58,12 +59,6 @@ def form(**more: Any) -> dict[str, Any]:
         "jusque": "",
     }
     return fields | more
-
-
-def household_of(called: str) -> UUID:
-    with db.transaction(db.Role.APP) as session:
-        ((_, household_id),) = households.by_phone(session, called)
-    return household_id
 
 
 def check_refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
