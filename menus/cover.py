@@ -6,7 +6,7 @@ A payment under way is shown first, and the state after it.
 from menus import pay, values
 from menus.pay import household_of
 from menus.screens import Dialogue, End, Goto, Menu, MenuOption, ScreenView, TextChoice
-from mutuelle.cover.rights import RightsReason, RightsState
+from mutuelle.cover.household_rights import RightsReason, RightsState
 
 STATES = tuple(RightsState)
 

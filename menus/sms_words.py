@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from menus import reminder_words, texts, values
-from mutuelle.cover.rights import RightsState
+from mutuelle.cover.household_rights import RightsState
 from mutuelle.messaging import gsm7
 from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sandbox.callback_sender import Callback, CallbackSender
 from sandbox.clock import VirtualClock
-from sandbox.faults import Faults
+from sandbox.fault_draws import Faults
 
 log = logging.getLogger("sandbox.callback_queue")
 

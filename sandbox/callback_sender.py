@@ -14,7 +14,7 @@ import httpx
 
 from sandbox import http_client
 from sandbox.clock import Clock
-from sandbox.faults import Faults, Subject
+from sandbox.fault_draws import Faults, Subject
 
 ANSWER_WITHIN_S = 10.0
 REORDER_S = 2.0

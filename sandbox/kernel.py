@@ -10,7 +10,7 @@ from flask import Response, request
 from sandbox.callback_queue import CallbackQueue
 from sandbox.callback_sender import CallbackSender
 from sandbox.clock import Clock, VirtualClock
-from sandbox.faults import Faults, Subject
+from sandbox.fault_draws import Faults, Subject
 from sandbox.journal import Journal
 from sandbox.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from sandbox.faults import Subject
+from sandbox.fault_draws import Subject
 from sandbox.kernel import Kernel
 from sandbox.mtn_book import OPERATOR, MtnBook, status_answer
 from sandbox.settings import MtnAccount

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.callback_sender import Callback
 from sandbox.clock import iso, parse
-from sandbox.faults import Subject
+from sandbox.fault_draws import Subject
 from sandbox.journal import Row
 from sandbox.kernel import Kernel, random_name
 from sandbox.phones import Phones

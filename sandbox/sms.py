@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from sandbox.callback_sender import Callback
-from sandbox.faults import Subject
+from sandbox.fault_draws import Subject
 from sandbox.kernel import Kernel, random_name
 from sandbox.phones import Phones
 

@@ -10,7 +10,7 @@ import httpx
 
 from sandbox import http_client
 from sandbox.callback_sender import Callback
-from sandbox.faults import Subject
+from sandbox.fault_draws import Subject
 from sandbox.gsm7 import too_long_for_ussd
 from sandbox.kernel import Kernel, random_name
 from sandbox.refusal import Refusal

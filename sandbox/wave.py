@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from sandbox.clock import iso
-from sandbox.faults import Subject
+from sandbox.fault_draws import Subject
 from sandbox.journal import Row
 from sandbox.kernel import Kernel, random_name
 from sandbox.refusal import Refusal, phone_number

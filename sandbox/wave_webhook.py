@@ -5,7 +5,7 @@ import hmac
 import json
 
 from sandbox.callback_sender import Callback
-from sandbox.faults import Subject
+from sandbox.fault_draws import Subject
 from sandbox.journal import Row
 from sandbox.kernel import Kernel, random_name
 from sandbox.settings import WaveAccount

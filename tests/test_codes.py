@@ -18,7 +18,7 @@ from gateway.console import indicator_tables, words
 from menus import texts
 from mutuelle import audit, db, inbox, outbox, set_aside
 from mutuelle.contributions.bill_change import AdjustmentReason
-from mutuelle.cover.rights import NextStep, RightsReason, RightsState
+from mutuelle.cover.household_rights import NextStep, RightsReason, RightsState
 from mutuelle.enrolment import appeals, household_changes, registry_matching, registry_proposals
 from mutuelle.enrolment.category_proofs import NotProven
 from mutuelle.households.evidence import EvidenceKind

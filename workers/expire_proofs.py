@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import clock, db, set_aside
-from mutuelle.enrolment import category_proofs, pending_proofs, registry
+from mutuelle.enrolment import category_proofs, pending_proofs, social_registry
 from mutuelle.enrolment.pending_proofs import PendingProof
 from mutuelle.enrolment.registry_matching import Match
 from mutuelle.households import household_sms, locks
@@ -67,10 +67,10 @@ def _match_lists(mutuelle_day: MutuelleDay) -> int:
     """Matches households with the registry lists. Returns how many were proven or proposed to staff."""
 
     def carry_out(session: Session, matches: Sequence[Match]) -> int:
-        return sum(registry.carry_out(session, mutuelle_day.tenant_id, matches, BY))
+        return sum(social_registry.carry_out(session, mutuelle_day.tenant_id, matches, BY))
 
     with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
-        matches = registry.matches(session, tenants.get(session, mutuelle_day.tenant_id))
+        matches = social_registry.matches(session, tenants.get(session, mutuelle_day.tenant_id))
     matches = sorted(matches, key=lambda match: match.household_id)
     return set_aside.in_pages(mutuelle_day.tenant_id, Work.LISTS, matches, carry_out, PAGE)
 

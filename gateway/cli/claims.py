@@ -79,7 +79,7 @@ def draft(
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
         period = Period(since.date(), until.date())
-        claim = claim_steps.draft(session, person, payer, period, sponsor=sponsor, again=again)
+        claim = claim_drafts.draft(session, person, payer, period, sponsor=sponsor, again=again)
         values = _values(session, claim)
     print_values(values, as_json)
 

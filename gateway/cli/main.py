@@ -13,7 +13,7 @@ COMMANDS = {
     "account": ("operator_accounts", "group"),
     "accounts": ("logins", "group"),
     "claims": ("claims", "group"),
-    "households": ("households", "group"),
+    "households": ("household_lists", "group"),
     "indicators": ("indicators", "group"),
     "members": ("members", "group"),
     "menus": ("menus", "group"),

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, print_values
 from mutuelle import db, set_aside
-from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
-from mutuelle.enrolment.office_lists import RowProblem
+from mutuelle.enrolment import member_names, office_list_csv, pending_proofs, social_registry
+from mutuelle.enrolment.office_list_csv import RowProblem
 from mutuelle.enrolment.registry_matching import Match
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
@@ -31,12 +31,12 @@ a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, pat
 def read_list(
     file: Path,
     columns: Mapping[str, Sequence[str]],
-    optional: Mapping[str, Sequence[str]] = office_lists.NO_COLUMNS,
-) -> tuple[office_lists.ParsedList, str]:
+    optional: Mapping[str, Sequence[str]] = office_list_csv.NO_COLUMNS,
+) -> tuple[office_list_csv.ParsedList, str]:
     """The rows of a file, and the actor that the audit trail names for them."""
     body = file.read_bytes()
     try:
-        return office_lists.read(body, columns, optional), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
+        return office_list_csv.read(body, columns, optional), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
     except Malformed as wrong:
         raise click.ClickException(str(wrong)) from None
 
@@ -96,7 +96,7 @@ class RehearsalRollback(Exception):
 @click.option(
     "--registry",
     "name",
-    default=registry.SOCIAL,
+    default=social_registry.SOCIAL,
     show_default=True,
     help="whose list it is, such as one commune's",
 )
@@ -115,16 +115,16 @@ def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bo
     if not name.strip():
         raise click.UsageError("--registry is empty")
     tenant = mutuelle_of(code)
-    parsed, by = read_list(file, registry.COLUMNS)
+    parsed, by = read_list(file, social_registry.COLUMNS)
     with progress(parsed.lines, len(parsed.lines)) as lines:
-        rows, refused = registry.read(lines, tenant)
+        rows, refused = social_registry.read(lines, tenant)
     problems = [*parsed.problems, *refused]
     counts = {"rows": len(parsed.lines) + len(parsed.problems), "refused": len(problems)}
     counts |= (_rehearse if dry_run else _carry_out)(tenant, rows, by, name)
     print_list_result(counts, problems, as_json)
 
 
-def _load_counts(rows: Sequence[object], loaded: registry.LoadResult) -> dict[str, int]:
+def _load_counts(rows: Sequence[object], loaded: social_registry.LoadResult) -> dict[str, int]:
     return {
         "new": loaded.new,
         "changed": loaded.changed,
@@ -137,12 +137,12 @@ def _rehearse(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: st
     counts: dict[str, int] = {}
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-            counts |= _load_counts(rows, registry.load(session, tenant.id, rows, by, name))
+            counts |= _load_counts(rows, social_registry.load(session, tenant.id, rows, by, name))
             left_out = pending_proofs.count_off_list(session, tenant, name)
             counts |= {"checked": 0, "proposed": 0, "left_out": left_out}
-            for batch in _batches(registry.matches(session, tenant)):
+            for batch in _batches(social_registry.matches(session, tenant)):
                 with suppress(RehearsalRollback), session.begin_nested():
-                    proven, proposed = registry.carry_out(session, tenant.id, batch, by)
+                    proven, proposed = social_registry.carry_out(session, tenant.id, batch, by)
                     counts["checked"] += proven
                     counts["proposed"] += proposed
                     counts["left_out"] += pending_proofs.count_off_list(session, tenant, name) - left_out
@@ -153,24 +153,27 @@ def _rehearse(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: st
 
 
 def _batches(matches: Sequence[Match]) -> list[Sequence[Match]]:
-    return [matches[start : start + registry.BATCH] for start in range(0, len(matches), registry.BATCH)]
+    return [
+        matches[start : start + social_registry.BATCH]
+        for start in range(0, len(matches), social_registry.BATCH)
+    ]
 
 
 def _carry_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
     """Imports the list in one transaction, then checks households batch by batch. Returns counts."""
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        counts = _load_counts(rows, registry.load(session, tenant.id, rows, by, name))
+        counts = _load_counts(rows, social_registry.load(session, tenant.id, rows, by, name))
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        batches = _batches(registry.matches(session, tenant))
+        batches = _batches(social_registry.matches(session, tenant))
     results: list[tuple[int, int]] = []
 
     def carry_out(session: Session, matches: Sequence[Match]) -> int:
-        results.append(registry.carry_out(session, tenant.id, matches, by))
+        results.append(social_registry.carry_out(session, tenant.id, matches, by))
         return 1
 
     with progress(batches, len(batches)) as steps:
         for batch in steps:
-            set_aside.in_pages(tenant.id, Work.LISTS, batch, carry_out, registry.BATCH)
+            set_aside.in_pages(tenant.id, Work.LISTS, batch, carry_out, social_registry.BATCH)
     checked, proposed = (sum(numbers) for numbers in zip(*results, strict=True)) if results else (0, 0)
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
         left_out = pending_proofs.count_off_list(session, tenant, name)

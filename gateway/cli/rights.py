@@ -11,7 +11,7 @@ from gateway.cli.recompute import run as recompute_rights
 from menus import texts
 from mutuelle import clock, db
 from mutuelle.cover import cover_books, explain_facts, member_rights
-from mutuelle.cover import rights as rules
+from mutuelle.cover import household_rights as rules
 from mutuelle.cover.explain import explain
 from mutuelle.cover.explain_facts import ExplainFacts
 from mutuelle.cover.member_rights import InsuredPerson

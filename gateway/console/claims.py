@@ -73,7 +73,7 @@ def draft() -> Answer:
 
     def action(session: Session) -> str:
         again, manager = "encore" in request.form, login_session.manager()
-        claim = claim_steps.draft(session, manager, payer, _period(), sponsor=code or None, again=again)
+        claim = claim_drafts.draft(session, manager, payer, _period(), sponsor=code or None, again=again)
         return url_for("console.claims.claim_page", claim_id=claim.id, dit="subvention-preparee")
 
     return perform(action, _list, WHOLE_CLAIM_S)

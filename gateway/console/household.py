@@ -15,13 +15,13 @@ from mutuelle.enrolment import (
     category_proofs,
     household_changes,
     member_names,
-    office_lists,
+    office_list_csv,
     pending_proofs,
-    registry,
     relationship_changes,
+    social_registry,
 )
 from mutuelle.enrolment.household_changes import PageSnapshot
-from mutuelle.enrolment.office_lists import RowError
+from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.errors import Refused
 from mutuelle.households import evidence
 from mutuelle.households.evidence import Evidence, EvidenceKind
@@ -88,7 +88,7 @@ def check(household_id: UUID) -> Answer:
     def change(session: Session, household: Household) -> None:
         fields = request.form
         try:
-            until = office_lists.day(fields["jusque"], "until") if fields.get("jusque") else None
+            until = office_list_csv.day(fields["jusque"], "until") if fields.get("jusque") else None
         except RowError:
             raise Refused("evidence.day") from None
         category_proofs.check(
@@ -133,8 +133,10 @@ def number(household_id: UUID) -> Answer:
         proof = Evidence(EvidenceKind.REGISTRY_NUMBER, request.form.get("numero", ""))
         by, category = login_session.manager().actor, request.form.get("categorie", "")
         category_proofs.claim(session, household.tenant_id, household.id, category, by=by, evidence=proof)
-        matches = registry.matches(session, render.tenant(session), household.id)
-        registry.carry_out(session, household.tenant_id, [match for match in matches if match.sure], by)
+        matches = social_registry.matches(session, render.tenant(session), household.id)
+        social_registry.carry_out(
+            session, household.tenant_id, [match for match in matches if match.sure], by
+        )
 
     return _change(household_id, change, "numero")
 

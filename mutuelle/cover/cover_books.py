@@ -1,7 +1,8 @@
 """Loads a household's bills and money, and computes and stores its dated rights and what is left to pay.
 
-Rights are a function of bills, money and rule book (`rights.py`). The stored rows are the value of that
-function, so that a USSD turn or a clinic reads one row. All rows are replaced whenever money or bills change.
+Rights are a function of bills, money and rule book (`household_rights.py`). The stored rows are the value of
+that function, so that a USSD turn or a clinic reads one row. All rows are replaced whenever money or bills
+change.
 """
 
 from collections import defaultdict
@@ -18,9 +19,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import inserts, pipeline
 from mutuelle.contributions.bill_change import CORRECTIONS, Change, PriceBasis
 from mutuelle.contributions.bills import BillState
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import Interval, NextOpening, RightsState
+from mutuelle.cover.household_rights import Interval, NextOpening, RightsState
 from mutuelle.db import Row
 from mutuelle.errors import Refused, UnreadableBooks
 from mutuelle.schemes import schemes
@@ -214,7 +215,7 @@ def timeline_of(books: HouseholdBooks) -> tuple[Interval, ...]:
     Raises UnreadableBooks.
     """
     with _readable():
-        return rights.intervals(books.version_of, books.bills, books.paid)
+        return household_rights.intervals(books.version_of, books.bills, books.paid)
 
 
 def recompute(
@@ -264,7 +265,7 @@ def _position(books: HouseholdBooks, today: date) -> Position:
         paid=sum(bill.member_share - rest for bill, rest in unpaid),
         others=sum(bill.others_share - bill.sponsored for bill, _ in unpaid),
         credit=books.credit,
-        right=rights.on(timeline, today),
+        right=household_rights.on(timeline, today),
         next_open=next(coming, None),
-        next_opening=rights.next_opening(books.version_of, books.bills, books.paid, today),
+        next_opening=household_rights.next_opening(books.version_of, books.bills, books.paid, today),
     )

@@ -11,12 +11,12 @@ from itertools import pairwise
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import age
-from mutuelle.cover import cover_periods, member_rights, rights
+from mutuelle.cover import cover_periods, household_rights, member_rights
 from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, VersionOf
 from mutuelle.cover.explain_bill import FigureWords, Words, bill_lines
 from mutuelle.cover.explain_facts import ExplainFacts
+from mutuelle.cover.household_rights import Interval
 from mutuelle.cover.member_rights import InsuredPerson
-from mutuelle.cover.rights import Interval
 from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.version_rules import Stage, Version, months_after
 
@@ -36,7 +36,7 @@ def explain(facts: ExplainFacts, on: date, words: Words, person: InsuredPerson |
             lines += _stages(say, version_of(bill.version), bill, paid, on)
     lines += _cover(say, version_of, periods)
     if person is None:
-        timeline = rights.intervals(version_of, bills, paid)
+        timeline = household_rights.intervals(version_of, bills, paid)
     else:
         members = member_rights.in_rank_order([member for member in facts.people if member.in_household(on)])
         rank = members.index(person) + 1 if person in members else 0
@@ -46,7 +46,7 @@ def explain(facts: ExplainFacts, on: date, words: Words, person: InsuredPerson |
                 lines += _share_of_newcomer(say, version_of, bill, person, paid, on)
         lines += _exceptions(say, version_of, periods, person, paid)
         timeline = member_rights.timeline(version_of, bills, paid, facts.people, person)
-    return [*lines, *_conclusion(say, rights.on(timeline, on), on)]
+    return [*lines, *_conclusion(say, household_rights.on(timeline, on), on)]
 
 
 def _share_of_newcomer(

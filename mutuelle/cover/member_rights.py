@@ -16,10 +16,10 @@ from uuid import UUID
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import ADULT, age, price_of
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
+from mutuelle.cover.household_rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.cover.relationships import NotedRelationship, not_admitted, relationship_on
-from mutuelle.cover.rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.schemes.money_rules import MEMBER, BillKind
 from mutuelle.schemes.service_rules import Relationship
 from mutuelle.schemes.version_rules import Version
@@ -143,7 +143,7 @@ def timeline(
     def view(periods: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
         return tuple(part for period in periods for part in own_periods(version_of, period, money, person))
 
-    shared = rights.intervals(version_of, bills, paid, view)
+    shared = household_rights.intervals(version_of, bills, paid, view)
     if not shared:
         return ()
     dues = sorted((bill for bill in bills if bill.kind == BillKind.DUES), key=lambda bill: bill.issued)
@@ -152,7 +152,7 @@ def timeline(
     for day in sorted(day for day in days if day >= shared[0].since):
         issued = (bill for bill in dues if bill.issued <= day)
         version = version_of(max(issued, key=lambda bill: bill.issued, default=dues[0]).version)
-        part = _exception(version, rights.on(shared, day), people, person, day)
+        part = _exception(version, household_rights.on(shared, day), people, person, day)
         if parts and (parts[-1].state, parts[-1].reason) == (part.state, part.reason):
             continue
         if parts:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from mutuelle import inserts, pipeline, set_aside
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import RightsRow
-from mutuelle.cover.rights import Interval
+from mutuelle.cover.household_rights import Interval
 from mutuelle.errors import UnreadableBooks
 from mutuelle.set_aside import Work
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from mutuelle.cover import member_rights, rights
+from mutuelle.cover import household_rights, member_rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import DAY
+from mutuelle.cover.household_rights import Interval, RightsState
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
-from mutuelle.cover.rights import Interval, RightsState
 
 
 def taken_back(
@@ -65,7 +65,7 @@ def _timeline(
 ) -> Sequence[Interval]:
     """The time line of the household (None) or of a person; empty if the person is not among `people`."""
     if person is None:
-        return rights.intervals(books.version_of, books.bills, books.paid)
+        return household_rights.intervals(books.version_of, books.bills, books.paid)
     member = next((other for other in people if other.id == person.id), None)
     if member is None:
         return ()
@@ -76,7 +76,7 @@ def _first_lost(then: Sequence[Interval], now: Sequence[Interval], first: date, 
     """The first day from `first` to `last` that was open by the time line `then` and is not open now."""
     day = first
     while day <= last:
-        old, new = rights.on(then, day), rights.on(now, day)
+        old, new = household_rights.on(then, day), household_rights.on(now, day)
         if old.state == RightsState.OPEN and new.state != RightsState.OPEN:
             return day
         ends = [part.until for part in (old, new) if part.until]

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from mutuelle import crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
-from mutuelle.enrolment import enrolment, joining_price, office_lists
+from mutuelle.enrolment import enrolment, joining_price, office_list_csv
 from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
-from mutuelle.enrolment.office_lists import RowError
-from mutuelle.enrolment.registry import RegistryEntry
+from mutuelle.enrolment.office_list_csv import RowError
+from mutuelle.enrolment.social_registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence, evidence_numbers
 from mutuelle.households.evidence import Evidence, EvidenceKind, Proof, number_of
@@ -203,14 +203,14 @@ def _people(people: Sequence[TypedPerson], today: date) -> tuple[list[int], list
     names: list[str | None] = []
     for place, person in enumerate(people, 1):
         try:
-            born.append(office_lists.year(person.born.strip(), today))
+            born.append(office_list_csv.year(person.born.strip(), today))
         except RowError:
             raise Refused("enrol.year", place=place) from None
         if place == 1:
             joining_price.require_adult_head(born, today)
         name = " ".join(person.name.split())
         try:
-            names.append(office_lists.person_name(name) if name else None)
+            names.append(office_list_csv.person_name(name) if name else None)
         except RowError:
             raise Refused("enrol.name", place=place) from None
     return born, names
@@ -237,6 +237,6 @@ def _proof(session: Session, tenant: Tenant, typed: TypedHousehold) -> Proof | N
 
 def _day(typed: str) -> date | None:
     try:
-        return office_lists.day(typed.strip(), "day") if typed.strip() else None
+        return office_list_csv.day(typed.strip(), "day") if typed.strip() else None
     except RowError:
         raise Refused("evidence.day") from None

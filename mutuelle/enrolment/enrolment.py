@@ -14,7 +14,7 @@ from mutuelle.audit import Subject
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
-from mutuelle.cover.rights import Interval, RightsState
+from mutuelle.cover.household_rights import Interval, RightsState
 from mutuelle.enrolment import joining_price
 from mutuelle.enrolment.joining_price import JoiningHousehold
 from mutuelle.errors import Refused

@@ -19,8 +19,8 @@ from mutuelle.audit import Subject
 from mutuelle.billing import adjustments
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.quotes import ADULT, age
-from mutuelle.enrolment import office_lists, relationship_changes, shown_household
-from mutuelle.enrolment.office_lists import RowError
+from mutuelle.enrolment import office_list_csv, relationship_changes, shown_household
+from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households
 from mutuelle.households.households import Member, MemberKind
@@ -78,7 +78,7 @@ def add_member(
     today = tenants.today(session, tenant_id)
     year = _year(born, today)
     try:
-        full_name = office_lists.person_name(" ".join(name.split())) if name.strip() else None
+        full_name = office_list_csv.person_name(" ".join(name.split())) if name.strip() else None
     except RowError:
         raise Refused("member.name") from None
     related = relationship_changes.read(relationship)
@@ -307,7 +307,7 @@ def recalculate(
 
 def _year(typed: str, today: date) -> int:
     try:
-        return office_lists.year(typed, today)
+        return office_list_csv.year(typed, today)
     except RowError:
         raise Refused("member.year") from None
 

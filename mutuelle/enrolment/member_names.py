@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit
 from mutuelle.audit import Subject
-from mutuelle.enrolment import office_lists
-from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
+from mutuelle.enrolment import office_list_csv
+from mutuelle.enrolment.office_list_csv import ListRow, RowError, RowProblem
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.households import Household, Member, MemberKind
@@ -75,14 +75,14 @@ def _row(line: ListRow, today: date) -> NameRow:
     except Refused:
         advice = "copy the ten digits from the card; the last checks the others"
         raise RowError("this is no member number", advice) from None
-    kind = KINDS.get(office_lists.normalize(cells["kind"]))
+    kind = KINDS.get(office_list_csv.normalize(cells["kind"]))
     if kind is None:
         raise RowError("kind is neither head nor dependant", "write head or dependant")
     return NameRow(
         line.number,
         number,
-        office_lists.year(cells["birth_year"], today),
-        office_lists.person_name(cells["name"]),
+        office_list_csv.year(cells["birth_year"], today),
+        office_list_csv.person_name(cells["name"]),
         kind,
     )
 
@@ -136,7 +136,8 @@ def _name(session: Session, members: dict[str, list[Member]], row: NameRow, by: 
         if (member.kind, member.birth_year) == (row.kind, row.birth_year)
     ]
     if any(
-        member.name is not None and office_lists.normalize(member.name) == office_lists.normalize(row.name)
+        member.name is not None
+        and office_list_csv.normalize(member.name) == office_list_csv.normalize(row.name)
         for member in fits
     ):
         return False
@@ -164,7 +165,7 @@ def set_name(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: 
     if member is None:
         raise Missing("no such member here")
     try:
-        full_name = office_lists.person_name(" ".join(name.split()))
+        full_name = office_list_csv.person_name(" ".join(name.split()))
     except RowError:
         raise Refused("member.name") from None
     if member.name == full_name and not member.provisional:

@@ -16,7 +16,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from mutuelle.enrolment.office_lists import normalize
+from mutuelle.enrolment.office_list_csv import normalize
 from mutuelle.schemes.money_rules import CategoryState
 
 YEARS_APART = 2  # working assumption: years of birth are estimates, on paper and by telephone

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock
 from mutuelle.audit import Subject
 from mutuelle.db import Row
-from mutuelle.enrolment import registry
-from mutuelle.enrolment.registry import RegistryEntry
+from mutuelle.enrolment import social_registry
+from mutuelle.enrolment.social_registry import RegistryEntry
 from mutuelle.errors import Missing, Refused
 from mutuelle.households.households import Household
 from mutuelle.organisation.logins import Manager
@@ -93,7 +93,9 @@ def accept(session: Session, manager: Manager, proposal_id: UUID) -> None:
     proposal = _lock_open(session, manager, proposal_id)
     if session.get_one(RegistryEntry, (proposal.tenant_id, proposal.entry_id)).category != proposal.category:
         raise Refused("proposal.changed")
-    registry.prove(session, proposal.tenant_id, proposal.entry_id, proposal.household_id, manager.actor)
+    social_registry.prove(
+        session, proposal.tenant_id, proposal.entry_id, proposal.household_id, manager.actor
+    )
     _decide(session, manager, proposal, ProposalState.ACCEPTED)
     others = (
         Proposal.tenant_id == proposal.tenant_id,

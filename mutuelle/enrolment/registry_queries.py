@@ -1,4 +1,4 @@
-"""The SQL of `registry`: loading a list, finding the households of its lines, proposing matches."""
+"""The SQL of `social_registry`: loading a list, finding the households of its lines, proposing matches."""
 
 from sqlalchemy import text
 

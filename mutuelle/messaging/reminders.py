@@ -27,9 +27,9 @@ from datetime import date
 from enum import StrEnum
 
 from mutuelle.contributions.bills import BillState
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, VersionOf
-from mutuelle.cover.rights import Interval, RightsState
+from mutuelle.cover.household_rights import Interval, RightsState
 from mutuelle.schemes.money_rules import BillKind
 
 
@@ -62,7 +62,7 @@ def due(
 
     `promised` is the day that the household has promised to pay on, if any.
     """
-    is_covered = rights.on(timeline, today).state in (RightsState.OPEN, RightsState.WAITING)
+    is_covered = household_rights.on(timeline, today).state in (RightsState.OPEN, RightsState.WAITING)
     reminders = set()
     for bill in dues:
         calendar = version_of(bill.version).reminders

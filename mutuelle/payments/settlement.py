@@ -1,13 +1,9 @@
-"""Settles requests with proven money and attributes other money. The rule is pure (`attribute`).
+"""Settles requests with proven money, and books other money where `attribution` says that it belongs.
 
-Only the operator's answer to our own reference settles a request. Money for a reference of ours that the
-books do not know (they were restored, and lost the request) waits in suspense with that reference. Other
-money belongs to a household when the payer's phone is registered to exactly one, else it waits in suspense
-with the reason. Receipt, allocation, posting, rights and SMS are one transaction, the caller's.
+Receipt, allocation, posting, rights and SMS are one transaction, the caller's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -17,13 +13,14 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, clock, references, set_aside
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import UnreadableBooks
-from mutuelle.households import household_sms, households
+from mutuelle.households import household_sms
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.payments import allocation, ledger, outflows, payments, receipts, reversals
+from mutuelle.payments import allocation, attribution, ledger, outflows, payments, receipts, reversals
+from mutuelle.payments.attribution import HouseholdMatch, NoMatch, RequestMatch
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
@@ -31,44 +28,6 @@ from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptDoor, R
 from mutuelle.set_aside import Work
 
 UNREAD_PROOF = "the operator proves the money, but its answer cannot be read whole"
-
-
-@dataclass(frozen=True)
-class RequestMatch:
-    """The money answers our own request."""
-
-    household: HouseholdKey
-
-
-@dataclass(frozen=True)
-class HouseholdMatch:
-    """The money belongs to a household, without a request."""
-
-    household: HouseholdKey
-    reason: Reason
-
-
-@dataclass(frozen=True)
-class NoMatch:
-    """The owner of the money is unknown: it waits in suspense."""
-
-    reason: Reason
-
-
-def attribute(
-    requested: HouseholdKey | None, payer_visible: bool, registered: Sequence[HouseholdKey]
-) -> RequestMatch | HouseholdMatch | NoMatch:
-    """Decides whose money it is. Pure.
-
-    `requested` is the household of the request that it answers, `registered` are those of the payer's phone.
-    """
-    if requested is not None:
-        return RequestMatch(requested)
-    if len(registered) == 1:
-        return HouseholdMatch(registered[0], Reason.PHONE_OF_ONE_HOUSEHOLD)
-    if not payer_visible:
-        return NoMatch(Reason.PHONE_MASKED)
-    return NoMatch(Reason.PHONE_OF_SEVERAL_HOUSEHOLDS if registered else Reason.PHONE_NOT_REGISTERED)
 
 
 def settle(
@@ -93,12 +52,6 @@ def settle(
     if changed and answer.status in (Status.FAILED, Status.EXPIRED):
         facts = {"amount": payment.amount}
         household_sms.queue_with_state(session, payment.household, MessageKind(answer.status.value), facts)
-
-
-def is_unknown_reference(session: Session, reference: str | None) -> bool:
-    """Whether `reference` is written as we write ours, but names no request in the books."""
-    ref = references.read_exact(reference)
-    return ref is not None and payments.by_ref(session, ref) is None
 
 
 def credit_unknown(
@@ -200,17 +153,7 @@ def _attribute_new(
 ) -> None:
     """Books a new receipt on the household that it belongs to, or in suspense."""
     day = tenants.day_of(session, account.tenant_id, movement.at)
-    requested = payment.household if payment else None
-    registered: list[HouseholdKey] = []
-    if requested is None and movement.payer:
-        households_of_phone = households.by_phone(session, movement.payer)
-        registered = [key for key in households_of_phone if key[0] == account.tenant_id]
-    unclear = None
-    if is_foreign:
-        unclear = NoMatch(Reason.OTHER_CURRENCY)
-    elif payment is None and is_unknown_reference(session, movement.reference):
-        unclear = NoMatch(Reason.REFERENCE_UNKNOWN)
-    match unclear or attribute(requested, movement.payer is not None, registered):
+    match attribution.owner(session, account, movement, payment, is_foreign):
         case RequestMatch(household):
             refusal = _allocate_new(session, receipt, movement, household, day, Reason.REQUEST_ANSWERED)
         case HouseholdMatch(household, reason):

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle.cover import cover_books, insured_people, member_rights, rights
+from mutuelle.cover import cover_books, household_rights, insured_people, member_rights
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
+from mutuelle.cover.household_rights import RightsReason
 from mutuelle.cover.member_rights import InsuredPerson
-from mutuelle.cover.rights import RightsReason
 from mutuelle.errors import UnreadableBooks
 from mutuelle.households import households
 from mutuelle.households.households import Household, Phone
@@ -67,7 +67,7 @@ def _left_out(books: HouseholdBooks, people: Sequence[InsuredPerson], today: dat
     reasons: dict[UUID, str] = {}
     for person in people:
         timeline = member_rights.timeline(books.version_of, books.bills, books.paid, people, person)
-        if (reason := rights.on(timeline, today).reason) in NOT_COVERED:
+        if (reason := household_rights.on(timeline, today).reason) in NOT_COVERED:
             reasons[person.id] = reason
     return reasons
 

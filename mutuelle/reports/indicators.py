@@ -4,9 +4,9 @@
 
 All values are as of the last day of the month. They are counted from dated facts, so a past month computed
 again gives the same values, with one exception: money that moved in the month and is found later counts for
-rights on the day it moved (`rights.py`), so the number of people covered on a past day can grow by those who
-had paid in time. Received and matched payments count by the moment they were written, and never change.
-`indicators.sql` holds the queries; each is limited to one mutuelle.
+rights on the day it moved (`household_rights.py`), so the number of people covered on a past day can grow
+by those who had paid in time. Received and matched payments count by the moment they were written, and
+never change. `indicators.sql` holds the queries; each is limited to one mutuelle.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Writes the draft of a subsidy claim: its number, lines and left-out amounts, and the hash of its file."""
+"""Drafts a subsidy claim: what may be claimed now, its number, lines, left-out amounts and hash."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -6,18 +6,106 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, inserts
+from mutuelle import clock, inserts, set_aside
+from mutuelle.errors import Conflict, Refused
+from mutuelle.households import locks
+from mutuelle.organisation import sponsors, tenants
+from mutuelle.organisation.logins import Manager
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.subsidies import claim_csv
+from mutuelle.schemes import money_rules
+from mutuelle.set_aside import Work
+from mutuelle.subsidies import claim_amounts, claim_csv, claim_facts, claim_store
 from mutuelle.subsidies.claim_csv import CsvLine
 from mutuelle.subsidies.claim_facts import ClaimScope
-from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutAmount, Period
+from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutAmount, LeftOutReason, Period
 from mutuelle.subsidies.claim_store import Claim, ClaimLeftOut, ClaimLine
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
 
 
-def write(
+def preview(
+    session: Session,
+    tenant: Tenant,
+    payer: str,
+    period: Period,
+    *,
+    sponsor_id: UUID | None = None,
+    again: bool = False,
+) -> tuple[list[DraftLine], list[LeftOutAmount]]:
+    """Returns what a draft would claim of `payer` now, and what it would leave out."""
+    scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
+    return _judge(session, scope, period, again)
+
+
+def _judge(
+    session: Session, scope: ClaimScope, period: Period, again: bool
+) -> tuple[list[DraftLine], list[LeftOutAmount]]:
+    return claim_amounts.judge(claim_facts.read(session, scope, period), period, again=again)
+
+
+def draft(
+    session: Session,
+    manager: Manager,
+    payer: str,
+    period: Period,
+    *,
+    sponsor: str | None = None,
+    again: bool = False,
+) -> Claim:
+    """Writes a claim with everything that may be claimed of `payer` by the end of `period`.
+
+    `again` claims rejected lines, too. `sponsor` is the code of the sponsor where the payer is one: each
+    sponsor has claims of its own, with the households it helps. Refused: "claim.payer", "claim.sponsor" when
+    no sponsor has this code or the payer is not a sponsor, "claim.period" when it ends before it begins,
+    "claim.not-over" unless its last day is over (money and changes of that day may still come, and the claim
+    could not be made again), "claim.nothing" without a line to claim, with the units left out by reason.
+    """
+    tenant = tenants.get(session, manager.tenant_id)
+    if payer not in PAYERS:
+        raise Refused("claim.payer")
+    sponsor_id = _sponsor_id(session, tenant.id, payer, sponsor)
+    if period.since > period.until:
+        raise Refused("claim.period")
+    if period.until >= tenant.today():
+        raise Refused("claim.not-over")
+    claim_store.lock_mutuelle(session, "claims", tenant.id)
+    scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
+    lines, left_out = _judge(session, scope, period, again)
+    for household_id in {part.household_id for part in left_out if part.reason == LeftOutReason.UNREADABLE}:
+        unreadable = Conflict("its bills or its money cannot be read")
+        set_aside.household(session, tenant.id, household_id, Work.CLAIM, unreadable)
+    claimed = {line.household_id for line in lines}
+    set_aside.close_recovered(session, tenant.id, Work.CLAIM, claimed.__contains__)
+    if not lines:
+        raise Refused("claim.nothing", left_out=_units_by_reason(left_out))
+    # The database checks each household's lines under the household's lock.
+    locks.lock_all(session, tenant.id, {line.household_id for line in lines})
+    claim = _write(
+        session, tenant, scope, period, lines, left_out, made_by=manager.id, sponsor=sponsor, again=again
+    )
+    claim_store.record(session, manager, "claim-drafted", claim)
+    return claim
+
+
+def _sponsor_id(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
+    """Returns the id of the sponsor with this code, None where the payer is no sponsor.
+
+    Refused("claim.sponsor") when payer and code disagree, or no sponsor has the code.
+    """
+    sponsor = sponsors.by_code(session, tenant_id, code) if code is not None else None
+    if (payer == money_rules.SPONSOR) != (code is not None) or (code is not None and sponsor is None):
+        raise Refused("claim.sponsor")
+    return sponsor.id if sponsor else None
+
+
+def _units_by_reason(left_out: Iterable[LeftOutAmount]) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for part in left_out:
+        units[part.reason.value] = units.get(part.reason.value, 0) + part.amount
+    return units
+
+
+def _write(
     session: Session,
     tenant: Tenant,
     scope: ClaimScope,

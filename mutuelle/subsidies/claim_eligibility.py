@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from mutuelle.contributions.bill_change import AdjustmentReason
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.relationships import not_admitted
 from mutuelle.schemes import money_rules, schemes
@@ -69,7 +69,7 @@ def _days(books: HouseholdBooks, payable: PayableLine, period: Period, version: 
 
 def _opening_day(books: HouseholdBooks, payable: PayableLine, period: Period) -> date | None:
     """Returns the first day that the bill has covered by the end of the period."""
-    days = rights.days_covered(books.version_of, books.bills, books.paid, period.until)
+    days = household_rights.days_covered(books.version_of, books.bills, books.paid, period.until)
     since = days[payable.bill_id][0] if payable.bill_id in days else None
     return since if since is not None and since <= period.until else None
 

@@ -1,4 +1,4 @@
-"""Moves subsidy claims along: draft, check by a second person, send, answer line by line, pay.
+"""Moves a drafted subsidy claim along: check by a second person, send, answer line by line, pay.
 
 Nothing of a claim is edited: a draft that is no longer right is cancelled and drafted anew, and later changes
 come as lines of the next claim. The ledger gets a posting when a claim is sent, when lines are rejected and
@@ -8,39 +8,24 @@ when money comes.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, inserts, phone, set_aside
-from mutuelle.audit import Subject
-from mutuelle.errors import Conflict, Refused
-from mutuelle.households import locks
+from mutuelle import clock, inserts, phone
+from mutuelle.errors import Refused
 from mutuelle.money import Money
-from mutuelle.organisation import sponsors, tenants
 from mutuelle.organisation.logins import Manager
-from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
-from mutuelle.schemes import money_rules
-from mutuelle.set_aside import Work
 from mutuelle.subsidies import (
-    claim_amounts,
     claim_checks,
-    claim_drafts,
-    claim_facts,
     claim_store,
     claim_totals,
 )
-from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import (
     ClaimState,
-    DraftLine,
-    LeftOutAmount,
-    LeftOutReason,
     LineAnswer,
-    Period,
 )
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim, ClaimAnswer, ClaimLine, ClaimPayment
 
@@ -62,93 +47,6 @@ class PayerAnswer:
     reason: str = ""
 
 
-def preview(
-    session: Session,
-    tenant: Tenant,
-    payer: str,
-    period: Period,
-    *,
-    sponsor_id: UUID | None = None,
-    again: bool = False,
-) -> tuple[list[DraftLine], list[LeftOutAmount]]:
-    """Returns what a draft would claim of `payer` now, and what it would leave out."""
-    scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
-    return _judge(session, scope, period, again)
-
-
-def _judge(
-    session: Session, scope: ClaimScope, period: Period, again: bool
-) -> tuple[list[DraftLine], list[LeftOutAmount]]:
-    return claim_amounts.judge(claim_facts.read(session, scope, period), period, again=again)
-
-
-def draft(
-    session: Session,
-    manager: Manager,
-    payer: str,
-    period: Period,
-    *,
-    sponsor: str | None = None,
-    again: bool = False,
-) -> Claim:
-    """Writes a claim with everything that may be claimed of `payer` by the end of `period`.
-
-    `again` claims rejected lines, too. `sponsor` is the code of the sponsor where the payer is one: each
-    sponsor has claims of its own, with the households it helps. Refused: "claim.payer", "claim.sponsor" when
-    no sponsor has this code or the payer is not a sponsor, "claim.period" when it ends before it begins,
-    "claim.not-over" unless its last day is over (money and changes of that day may still come, and the claim
-    could not be made again), "claim.nothing" without a line to claim, with the units left out by reason.
-    """
-    tenant = tenants.get(session, manager.tenant_id)
-    if payer not in claim_drafts.PAYERS:
-        raise Refused("claim.payer")
-    sponsor_id = _sponsor_id(session, tenant.id, payer, sponsor)
-    if period.since > period.until:
-        raise Refused("claim.period")
-    if period.until >= tenant.today():
-        raise Refused("claim.not-over")
-    _lock_mutuelle(session, "claims", tenant.id)
-    scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
-    lines, left_out = _judge(session, scope, period, again)
-    for household_id in {part.household_id for part in left_out if part.reason == LeftOutReason.UNREADABLE}:
-        unreadable = Conflict("its bills or its money cannot be read")
-        set_aside.household(session, tenant.id, household_id, Work.CLAIM, unreadable)
-    claimed = {line.household_id for line in lines}
-    set_aside.close_recovered(session, tenant.id, Work.CLAIM, claimed.__contains__)
-    if not lines:
-        raise Refused("claim.nothing", left_out=_units_by_reason(left_out))
-    # The database checks each household's lines under the household's lock.
-    locks.lock_all(session, tenant.id, {line.household_id for line in lines})
-    claim = claim_drafts.write(
-        session, tenant, scope, period, lines, left_out, made_by=manager.id, sponsor=sponsor, again=again
-    )
-    _record(session, manager, "claim-drafted", claim)
-    return claim
-
-
-def _lock_mutuelle(session: Session, action: str, tenant_id: UUID) -> None:
-    """Locks an action on the claims of a mutuelle until this transaction ends."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{action}:{tenant_id}", 0))))
-
-
-def _sponsor_id(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
-    """Returns the id of the sponsor with this code, None where the payer is no sponsor.
-
-    Refused("claim.sponsor") when payer and code disagree, or no sponsor has the code.
-    """
-    sponsor = sponsors.by_code(session, tenant_id, code) if code is not None else None
-    if (payer == money_rules.SPONSOR) != (code is not None) or (code is not None and sponsor is None):
-        raise Refused("claim.sponsor")
-    return sponsor.id if sponsor else None
-
-
-def _units_by_reason(left_out: Iterable[LeftOutAmount]) -> dict[str, int]:
-    units: dict[str, int] = {}
-    for part in left_out:
-        units[part.reason.value] = units.get(part.reason.value, 0) + part.amount
-    return units
-
-
 def check(session: Session, manager: Manager, claim: Claim) -> None:
     """Records that a second person agrees, and that the claim can still be made from the books unchanged.
 
@@ -161,14 +59,14 @@ def check(session: Session, manager: Manager, claim: Claim) -> None:
     if differences := claim_checks.remake(session, claim).differences:
         raise Refused("claim.stale", first=differences[0])
     claim.state, claim.checked_by, claim.checked_at = ClaimState.CHECKED, manager.id, clock.now()
-    _record(session, manager, "claim-checked", claim)
+    claim_store.record(session, manager, "claim-checked", claim)
 
 
 def cancel(session: Session, manager: Manager, claim: Claim) -> None:
     """Cancels a claim, which frees its lines. Refused("claim.moved") when it was sent or cancelled."""
     claim = _lock(session, claim, ClaimState.CANCELLED)
     claim.state, claim.ended_by, claim.ended_at = ClaimState.CANCELLED, manager.id, clock.now()
-    _record(session, manager, "claim-cancelled", claim)
+    claim_store.record(session, manager, "claim-cancelled", claim)
 
 
 def send(session: Session, manager: Manager, claim: Claim) -> None:
@@ -177,7 +75,7 @@ def send(session: Session, manager: Manager, claim: Claim) -> None:
     claim.state, claim.sent_by, claim.sent_at = ClaimState.SENT, manager.id, clock.now()
     amounts = session.scalars(select(ClaimLine.amount).where(claim_store.belongs_to(ClaimLine, claim)))
     _post(session, claim, f"claim:{claim.id}", amounts)
-    _record(session, manager, "claim-sent", claim)
+    claim_store.record(session, manager, "claim-sent", claim)
 
 
 def answer(session: Session, manager: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
@@ -226,7 +124,9 @@ def _write_answers(
     rejected = [-line.csv_line.line.amount for line, payer_answer in answered if not payer_answer.accepted]
     if rejected:
         _post(session, claim, f"claim-answer:{clock.new_id()}", rejected)
-    _record(session, manager, "claim-answered", claim, lines=len(answered), rejected=-sum(rejected))
+    claim_store.record(
+        session, manager, "claim-answered", claim, lines=len(answered), rejected=-sum(rejected)
+    )
     _end_if_settled(session, manager, claim)
 
 
@@ -243,7 +143,7 @@ def pay(session: Session, manager: Manager, claim: Claim, amount: int, reference
     goes back, than is due, "claim.reference" when it is no reference, "claim.reference-known" with the
     claim's number when a payment has it already, of this claim or another.
     """
-    _lock_mutuelle(session, "claim-payments", claim.tenant_id)
+    claim_store.lock_mutuelle(session, "claim-payments", claim.tenant_id)
     claim = _lock(session, claim)
     if claim.state != ClaimState.SENT:
         raise Refused("claim.not-sent")
@@ -268,7 +168,7 @@ def pay(session: Session, manager: Manager, claim: Claim, amount: int, reference
     transfer = Move(ledger.bank_of(claim.tenant_id), _receivable(claim), Money(abs(amount), claim.currency))
     moves = [transfer] if amount > 0 else ledger.reverse([transfer])
     ledger.post(session, claim.tenant_id, f"claim-payment:{payment['id']}", clock.now(), moves)
-    _record(session, manager, "claim-paid", claim, paid=amount)
+    claim_store.record(session, manager, "claim-paid", claim, paid=amount)
     _end_if_settled(session, manager, claim)
 
 
@@ -312,10 +212,3 @@ def _lock(session: Session, claim: Claim, state: ClaimState | None = None) -> Cl
     if state is not None and state not in MOVES[ClaimState(claim.state)]:
         raise Refused("claim.moved", state=claim.state)
     return claim
-
-
-def _record(session: Session, manager: Manager, action: str, claim: Claim, **facts: object) -> None:
-    facts = {"number": claim.number, "total": claim.total, **facts}
-    audit.record(
-        session, claim.tenant_id, manager.actor, action, audit.about(Subject.CLAIM, claim.id), **facts
-    )

@@ -6,10 +6,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select, text
+from sqlalchemy import ColumnElement, and_, func, select, text
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from mutuelle import audit
+from mutuelle.audit import Subject
 from mutuelle.db import Row
+from mutuelle.organisation.logins import Manager
 from mutuelle.subsidies import claim_csv
 from mutuelle.subsidies.claim_csv import CsvLine
 from mutuelle.subsidies.claim_lines import DraftLine
@@ -217,3 +220,16 @@ def left_out(
     )
     by_id = {row.id: row for row in rows}
     return [(number, by_id[row_id]) for row_id, number in numbers.items()]
+
+
+def lock_mutuelle(session: Session, action: str, tenant_id: UUID) -> None:
+    """Locks an action on the claims of a mutuelle until this transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{action}:{tenant_id}", 0))))
+
+
+def record(session: Session, manager: Manager, action: str, claim: Claim, **facts: object) -> None:
+    """Notes a step of a claim in the audit trail."""
+    facts = {"number": claim.number, "total": claim.total, **facts}
+    audit.record(
+        session, claim.tenant_id, manager.actor, action, audit.about(Subject.CLAIM, claim.id), **facts
+    )

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import pytest
 
 from mutuelle.contributions.bill_change import AdjustmentReason
-from mutuelle.cover.rights import RightsState
+from mutuelle.cover.household_rights import RightsState
 from mutuelle.enrolment.appeals import TicketAnswer, TicketKind, TicketState
 from mutuelle.enrolment.household_changes import ClassEvidence
 from mutuelle.enrolment.registry_proposals import ProposalState

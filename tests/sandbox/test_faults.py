@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.faults import Faults, Subject
+from sandbox.fault_draws import Faults, Subject
 from tests.sandbox.test_mtn import ASK as MTN_ASK
 from tests.sandbox.test_mtn import headers
 from tests.sandbox.test_wave import ASK, wave

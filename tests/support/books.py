@@ -11,7 +11,7 @@ from menus import conversation, session_rows
 from mutuelle import audit, clock, crypto, db, inbox, inserts
 from mutuelle.audit import Subject
 from mutuelle.billing import billing_runs
-from mutuelle.enrolment import appeals, enrolment, office_lists, registry
+from mutuelle.enrolment import appeals, enrolment, office_list_csv, social_registry
 from mutuelle.households import households
 from mutuelle.households.members import MemberClass
 from mutuelle.inbox import Door, Origin
@@ -146,9 +146,11 @@ def add_proposal_and_ticket(world: World, household_id: UUID) -> None:
         tenant = tenants.get(session, tenant_id)
         columns = "registry_number;phone;head_name;birth_year;category;valid_until"
         body = f"{columns}\nRNU1;{AWA};Awa Diop;1950;indigent;"
-        rows, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
-        registry.load(session, tenant_id, rows, "list:1")
-        registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
+        rows, _ = social_registry.read(
+            office_list_csv.read(body.encode(), social_registry.COLUMNS).lines, tenant
+        )
+        social_registry.load(session, tenant_id, rows, "list:1")
+        social_registry.carry_out(session, tenant_id, social_registry.matches(session, tenant), "list:1")
     with db.transaction(db.Role.APP, tenant_id) as session:
         words = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
         appeals.lodge(session, tenant_id, household_id, "payment", phone=AWA, **words)

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.cover.rights import RightsState
+from mutuelle.cover.household_rights import RightsState
 from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence, EvidenceKind

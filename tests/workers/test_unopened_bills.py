@@ -6,7 +6,7 @@ import pytest
 
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
-from mutuelle.cover.rights import RightsState
+from mutuelle.cover.household_rights import RightsState
 from mutuelle.verification import verify
 from tests.mutuelle.billing.days import ivorian_place, on_date, take_back, valid_books, write_bills
 from tests.mutuelle.billing.world import BilledHousehold

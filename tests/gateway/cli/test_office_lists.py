@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from mutuelle import clock, db
-from mutuelle.enrolment import category_proofs, enrolment, member_names, registry, registry_proposals
+from mutuelle.enrolment import category_proofs, enrolment, member_names, registry_proposals, social_registry
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
@@ -329,7 +329,7 @@ def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
         import_names = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         held.append(connection.exec_driver_sql(import_names).scalar_one())
 
-    monkeypatch.setattr(registry, "BATCH", 2)
+    monkeypatch.setattr(social_registry, "BATCH", 2)
     event.listen(Engine, "rollback_savepoint", count)
     try:
         rows = [f"RNU300{at};{phone};Awa Diop;1985;indigent;{UNTIL}" for at, phone in enumerate(phones)]

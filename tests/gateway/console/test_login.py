@@ -14,7 +14,7 @@ from mutuelle.households import households
 from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Login, Manager
 from mutuelle.organisation.sponsors import SponsorTerms
-from mutuelle.subsidies import claim_steps
+from mutuelle.subsidies import claim_drafts
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site
@@ -111,7 +111,7 @@ def draft_claim(site: Site) -> UUID:
     yesterday = clock.today("Africa/Dakar") - timedelta(1)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         person = Manager(tenant_id, bakary.id, "Bakary")
-        claim = claim_steps.draft(session, person, "state", Period(yesterday - timedelta(60), yesterday))
+        claim = claim_drafts.draft(session, person, "state", Period(yesterday - timedelta(60), yesterday))
         sponsors.add(
             session,
             tenant_id,

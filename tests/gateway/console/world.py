@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from mutuelle import audit, clock, db, inbox
-from mutuelle.enrolment import appeals, enrolment, office_lists, registry
+from mutuelle.enrolment import appeals, enrolment, office_list_csv, social_registry
 from mutuelle.inbox import Door, Origin
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
@@ -126,15 +126,17 @@ class ConsoleWorld:
         self.ref = request.ref
         return request.ref
 
-    def load_list(self, *rows: str, name: str = registry.SOCIAL) -> None:
+    def load_list(self, *rows: str, name: str = social_registry.SOCIAL) -> None:
         """Loads a list of the social registry, as the command line does."""
         tenant_id = self.senegal.tenant_id
         body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             tenant = tenants.get(session, tenant_id)
-            read, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
-            registry.load(session, tenant_id, read, "list:1", name)
-            registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
+            read, _ = social_registry.read(
+                office_list_csv.read(body.encode(), social_registry.COLUMNS).lines, tenant
+            )
+            social_registry.load(session, tenant_id, read, "list:1", name)
+            social_registry.carry_out(session, tenant_id, social_registry.matches(session, tenant), "list:1")
 
     def lodge_appeal(self) -> str:
         """Lodges Awa's appeal about a payment by USSD. Returns the ticket's number."""

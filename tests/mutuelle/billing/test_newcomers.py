@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.cover import cover_books, insured_people, member_rights, rights
+from mutuelle.cover import cover_books, household_rights, insured_people, member_rights
 from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, stages_reached
-from mutuelle.cover.rights import RightsState
+from mutuelle.cover.household_rights import RightsState
 from mutuelle.schemes.version_rules import Version
 from mutuelle.verification import verify
 from tests.mutuelle.billing.days import ivorian_place, later, on_day, valid_books
@@ -56,7 +56,7 @@ def state_of(household: BilledHousehold, born: int, after: int = 0) -> RightsSta
         everybody = insured_people.load(session, household.tenant, household.id)
     person = next(member for member in everybody if member.born == born)
     line = member_rights.timeline(books.version_of, books.bills, books.paid, everybody, person)
-    return rights.on(line, household.today + timedelta(after)).state
+    return household_rights.on(line, household.today + timedelta(after)).state
 
 
 @pytest.mark.parametrize("days_between", [0, 1, 2])

@@ -10,7 +10,7 @@ import pytest
 from menus import texts
 from mutuelle import clock, db
 from mutuelle.billing import adjustments
-from mutuelle.cover import explain_facts, member_rights, rights
+from mutuelle.cover import explain_facts, household_rights, member_rights
 from mutuelle.cover.explain import explain
 from mutuelle.enrolment import household_changes
 from mutuelle.schemes import schemes
@@ -88,7 +88,7 @@ def rights_of(household: EarlierHousehold) -> list[tuple[str, str]]:
     rights_now = []
     for person in member_rights.in_rank_order(case.people):
         line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
-        part = rights.on(line, TODAY)
+        part = household_rights.on(line, TODAY)
         rights_now.append((part.state, part.reason.removeprefix("rights.")))
     return rights_now
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.cover.rights import RightsState
+from mutuelle.cover.household_rights import RightsState
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
 from tests.mutuelle.billing.days import later, on_day

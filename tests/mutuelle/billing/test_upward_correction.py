@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.cover.rights import NextStep, RightsState
+from mutuelle.cover.household_rights import NextStep, RightsState
 from mutuelle.enrolment import category_proofs
 from mutuelle.households.evidence import Evidence, EvidenceKind
 from tests.mutuelle.billing.days import later_on, on_date, valid_books

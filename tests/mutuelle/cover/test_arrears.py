@@ -9,7 +9,7 @@ from mutuelle.contributions.bills import BillState
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import NextOpening, intervals, next_opening
+from mutuelle.cover.household_rights import NextOpening, intervals, next_opening
 from mutuelle.messaging import reminders
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import scheme

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mutuelle.billing import day_basis
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import price_of
-from mutuelle.cover import member_rights, rights
+from mutuelle.cover import household_rights, member_rights
 from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.household_rights import intervals
 from mutuelle.cover.member_rights import InsuredPerson
-from mutuelle.cover.rights import intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.cover.test_rights_properties import (
     DAY,
@@ -124,7 +124,7 @@ def test_changes_of_one_day_that_cancel_out_change_nothing(case, amounts, data):
     corrected = bills_known_on(bills, [*news, *((bill.bill_id, change) for change in mistake)], date.max)
     assert intervals(scheme.version, corrected, paid) == intervals(scheme.version, bills, paid)
     for later in (day, day + DAY):
-        openings = (rights.next_opening(scheme.version, b, paid, later) for b in (corrected, bills))
+        openings = (household_rights.next_opening(scheme.version, b, paid, later) for b in (corrected, bills))
         assert next(openings) == next(openings)
 
 
@@ -177,7 +177,7 @@ def test_a_past_day_is_what_was_known_on_it(case, later):
         scheme.version, bills_known_on(bills, news, day), [p for p in [*paid, *back] if p.on <= day]
     )
     now = intervals(scheme.version, bills, [*paid, *back])
-    assert rights.on(then, day).state == rights.on(now, day).state
+    assert household_rights.on(then, day).state == household_rights.on(now, day).state
 
 
 @settings(max_examples=50)

@@ -13,7 +13,7 @@ from menus import texts
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import member_rights, rights
+from mutuelle.cover import household_rights, member_rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.explain import explain
@@ -114,7 +114,7 @@ def child_state_by_day(
     line = member_rights.timeline(
         ANY_AGE.version, [due], [BillPayment(BILL, JOINED, share), *paid], family, family[1]
     )
-    return lambda day: rights.on(line, day).state
+    return lambda day: household_rights.on(line, day).state
 
 
 def test_who_is_noted_again_is_not_covered_between() -> None:

@@ -9,7 +9,7 @@ import pytest
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import member_rights, rights
+from mutuelle.cover import household_rights, member_rights
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.member_rights import InsuredPerson, on_bill, too_old
 from mutuelle.schemes import schemes
@@ -185,7 +185,7 @@ def test_where_the_bill_is_for_persons_rights_are_too():
         "2027-02-26",
     )
     assert (
-        rights.on(
+        household_rights.on(
             member_rights.timeline(book.version, [bill], paid, [*PARENTS, newcomer], PARENTS[0]), came
         ).state
         == "open"

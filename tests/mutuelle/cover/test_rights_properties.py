@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import intervals, next_opening
+from mutuelle.cover.household_rights import intervals, next_opening
 from mutuelle.schemes import schemes
 
 SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))
@@ -75,7 +75,7 @@ def payments(bills, since=FIRST):
 
 
 def open_days(timeline) -> set[date]:
-    return {day for day in days() if rights.on(timeline, day).state == "open"}
+    return {day for day in days() if household_rights.on(timeline, day).state == "open"}
 
 
 def days() -> Iterator[date]:
@@ -143,8 +143,8 @@ def test_a_past_day_is_what_was_known_on_it(case, later):
     back = [BillPayment(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[::2]]
     known_bills = [b for b in bills if b.issued <= day]
     known_paid = [p for p in [*paid, *back] if p.on <= day]
-    then = rights.on(intervals(scheme.version, known_bills, known_paid), day)
-    now = rights.on(intervals(scheme.version, bills, [*paid, *back]), day)
+    then = household_rights.on(intervals(scheme.version, known_bills, known_paid), day)
+    now = household_rights.on(intervals(scheme.version, bills, [*paid, *back]), day)
     assert then.state == now.state
 
 
@@ -160,7 +160,7 @@ def test_a_reversal_equals_never_having_paid_from_its_day_on(case, later):
     )
     for day in days():
         expected = never if day >= back.on else unreversed
-        assert rights.on(reversed_, day).state == rights.on(expected, day).state
+        assert household_rights.on(reversed_, day).state == household_rights.on(expected, day).state
 
 
 @given(cases())
@@ -186,10 +186,10 @@ def test_the_named_sum_opens_cover_and_no_smaller_sum_does(case, later):
         return
     before = intervals(scheme.version, bills, paid)
     after = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, opening.left_to_open, today)])
-    assert rights.on(before, opening.opens_from).state != "open"
-    assert rights.on(after, opening.opens_from).state == "open"
-    assert rights.on(after, opening.opens_until).state == "open"
-    assert rights.on(after, opening.opens_until + DAY).state != "open"
+    assert household_rights.on(before, opening.opens_from).state != "open"
+    assert household_rights.on(after, opening.opens_from).state == "open"
+    assert household_rights.on(after, opening.opens_until).state == "open"
+    assert household_rights.on(after, opening.opens_until + DAY).state != "open"
     less = opening.left_to_open - scheme.version(bills[0].version).step
     if less > 0:
         nothing = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, less, today)])

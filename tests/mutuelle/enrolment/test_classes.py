@@ -14,7 +14,7 @@ from mutuelle import clock, db
 from mutuelle.billing import renewals
 from mutuelle.billing.billing_runs import RunPart
 from mutuelle.contributions.bills import category_of
-from mutuelle.cover import explain_facts, member_rights, rights
+from mutuelle.cover import explain_facts, household_rights, member_rights
 from mutuelle.cover.explain import explain
 from mutuelle.enrolment import enrolment, household_changes
 from mutuelle.errors import Refused
@@ -91,7 +91,7 @@ def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
         for language in texts.LANGUAGES
         for words in explain(case, day, texts.read(language, "rights"), child)
     ]
-    return case.books.bills[0].total, rights.on(line, day).state, sentences
+    return case.books.bills[0].total, household_rights.on(line, day).state, sentences
 
 
 def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(

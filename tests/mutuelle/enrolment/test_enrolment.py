@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from mutuelle import clock, db
 from mutuelle.contributions.bills import Bill, BillLine
-from mutuelle.cover import cover_books, explain_facts, member_rights, rights
+from mutuelle.cover import cover_books, explain_facts, household_rights, member_rights
 from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
 from mutuelle.households import households
@@ -141,5 +141,5 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
     left_out = {}
     for row in case.people:
         line = member_rights.timeline(case.books.version_of, dues, [], case.people, row)
-        left_out[row.born] = rights.on(line, day).reason == "rights.over-limit"
+        left_out[row.born] = household_rights.on(line, day).reason == "rights.over-limit"
     assert [year for year, out in left_out.items() if out] == [2018]

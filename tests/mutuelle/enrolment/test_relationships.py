@@ -9,21 +9,21 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from gateway.cli import households as household_lists
+from gateway.cli import household_lists as household_lists
 from mutuelle import clock, db
 from mutuelle.billing.billing_runs import due
-from mutuelle.cover import cover_books, insured_people, member_rights, rights, told_days
+from mutuelle.cover import cover_books, household_rights, insured_people, member_rights, told_days
 from mutuelle.enrolment import (
     agent_enrolment,
     enrolment,
     household_changes,
     joining_price,
-    office_lists,
+    office_list_csv,
     relationship_changes,
 )
 from mutuelle.enrolment.household_changes import PageSnapshot
 from mutuelle.enrolment.joining_price import JoiningHousehold
-from mutuelle.enrolment.office_lists import RowError
+from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence, Proof
@@ -103,7 +103,7 @@ def right(tenant: Tenant, home: UUID, born: int, day: date) -> tuple[str, str]:
         everybody = insured_people.load(session, tenant.id, home)
     person = next(person for person in everybody if person.born == born)
     line = member_rights.timeline(books.version_of, books.bills, books.paid, everybody, person)
-    part = rights.on(line, day)
+    part = household_rights.on(line, day)
     return part.state, part.reason
 
 
@@ -230,7 +230,7 @@ def test_the_head_has_no_relationship_and_a_new_head_turns_it_round(ramed: Tenan
 def read_list(*lines: str, header: str = f"{HEADER};liens de parenté") -> list[list[tuple[str, bool]]]:
     """(relationship, pupil) of each person of each line."""
     body = "\n".join([header, *lines]).encode()
-    parsed = office_lists.read(body, household_lists.COLUMNS, household_lists.OPTIONAL_COLUMNS)
+    parsed = office_list_csv.read(body, household_lists.COLUMNS, household_lists.OPTIONAL_COLUMNS)
     assert parsed.problems == ()
     with db.transaction(db.Role.AUDITOR) as session:
         tenant = tenants.by_code(session, "ML-RAMED-1")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import BillState
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.messaging import reminders, sending_hours
 from mutuelle.messaging.reminders import Reminder
@@ -32,7 +32,7 @@ def bill(scheme, share, issued=JOINED, id=BILL, kind="dues"):
 def reminders_between(scheme, dues, paid, first, last):
     """Returns every reminder between two days, `day -> (date, about)`, one a day."""
     version_of = schemes.get(scheme).version
-    timeline = rights.intervals(version_of, dues, paid)
+    timeline = household_rights.intervals(version_of, dues, paid)
     days = (first + timedelta(n) for n in range((last - first).days + 1))
     by_day = {day: reminders.due(version_of, dues, paid, timeline, day) for day in days}
     return {day: (due[0].date, due[0].about) for day, due in by_day.items() if due}
@@ -180,7 +180,7 @@ def test_every_reminder_stands_in_the_calendar_and_is_about_unpaid_dues(scheme, 
     version = schemes.get(scheme).on(issued)
     due = bill(scheme, share * 1_000, issued)
     money = [BillPayment(BILL, issued + timedelta(day), units * 250) for day, units in paid]
-    timeline = rights.intervals(schemes.get(scheme).version, [due], money)
+    timeline = household_rights.intervals(schemes.get(scheme).version, [due], money)
     for n in range(0, 430):
         day = issued + timedelta(n)
         paid_so_far = sum(payment.amount for payment in money if payment.on <= day)
@@ -191,7 +191,7 @@ def test_every_reminder_stands_in_the_calendar_and_is_about_unpaid_dues(scheme, 
             assert n > 0
             assert reminder == Reminder(reminder.date, (day - reminder.date).days, reminder.about)
             assert reminder.days in version.reminders.after or -reminder.days in version.reminders.before
-            assert reminder.days < 0 or rights.on(timeline, day).state not in ("open", "waiting")
+            assert reminder.days < 0 or household_rights.on(timeline, day).state not in ("open", "waiting")
 
 
 HOURS = [
@@ -230,6 +230,6 @@ def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
         (shrunk, 7_584, False),
     ):
         paid = [BillPayment(due.bill_id, date(2026, 11, 22), money)]
-        timeline = rights.intervals(book.version, [due], paid)
+        timeline = household_rights.intervals(book.version, [due], paid)
         # 14 days before the end.
         assert bool(reminders.due(book.version, [due], paid, timeline, date(2027, 12, 7))) is reminded

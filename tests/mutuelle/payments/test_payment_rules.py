@@ -3,8 +3,8 @@
 import pytest
 
 from mutuelle.payments import allocation, payments, refunds
+from mutuelle.payments.attribution import HouseholdMatch, NoMatch, RequestMatch, attribute
 from mutuelle.payments.operators import Status
-from mutuelle.payments.settlement import HouseholdMatch, NoMatch, RequestMatch, attribute
 
 
 def test_a_phone_of_several_households_or_a_masked_one_identifies_no_household() -> None:

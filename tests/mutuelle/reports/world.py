@@ -23,8 +23,8 @@ from sqlalchemy import select
 from mutuelle import clock, crypto, db
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
-from mutuelle.enrolment import enrolment, registry
-from mutuelle.enrolment.office_lists import ListRow
+from mutuelle.enrolment import enrolment, social_registry
+from mutuelle.enrolment.office_list_csv import ListRow
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
@@ -107,11 +107,14 @@ class ReportsWorld:
         """Loads a list of a social registry with these numbers, all of them indigent."""
         at(moment)
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
-            cells = dict.fromkeys(registry.COLUMNS, "") | {"head_name": "Awa Ba", "category": "indigent"}
+            cells = dict.fromkeys(social_registry.COLUMNS, "") | {
+                "head_name": "Awa Ba",
+                "category": "indigent",
+            }
             lines = [ListRow(n, {**cells, "registry_number": number}) for n, number in enumerate(numbers, 2)]
-            rows, problems = registry.read(lines, tenants.get(session, self.tenant_id))
+            rows, problems = social_registry.read(lines, tenants.get(session, self.tenant_id))
             assert not problems
-            registry.load(session, self.tenant_id, rows, "test", source)
+            social_registry.load(session, self.tenant_id, rows, "test", source)
 
     def proves(self, name: str, category: str, since: str, number: str) -> None:
         """Writes a category checked by a line of a list from `since` on; rows before it hold on no day."""

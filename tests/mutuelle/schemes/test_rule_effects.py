@@ -7,10 +7,10 @@ import pytest
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import member_rights, rights
+from mutuelle.cover import household_rights, member_rights
 from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.household_rights import NextOpening, intervals, next_opening
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
-from mutuelle.cover.rights import NextOpening, intervals, next_opening
 from mutuelle.errors import Refused
 from tests.mutuelle.schemes.world import category, scheme
 
@@ -104,7 +104,7 @@ def test_a_threshold_may_be_a_part_of_the_whole_price():
     most = scheme(opening={"early": [{"paid": "0.75", "months": 4}], "of": "price"})
     assert quote(most, FAMILY, on=TODAY).threshold == 17_500
     assert (
-        rights.on(
+        household_rights.on(
             intervals(whole.version, [due(whole, TODAY)], [BillPayment(ONE, TODAY, 10_500)]), TODAY
         ).state
         == "waiting"
@@ -148,10 +148,10 @@ def test_grace_and_lapse_move_what_a_late_renewal_opens(paid_on, opens, until, f
     timeline = intervals(
         LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL, BillPayment(TWO, paid_on, 17_500)]
     )
-    assert rights.on(timeline, max(date.fromisoformat(opens), paid_on)).state == "open"
-    assert rights.on(timeline, date.fromisoformat(until)).state == "open"
+    assert household_rights.on(timeline, max(date.fromisoformat(opens), paid_on)).state == "open"
+    assert household_rights.on(timeline, date.fromisoformat(until)).state == "open"
     after_grace = date.fromisoformat(until) + timedelta(16)  # 15 days of grace
-    assert rights.on(timeline, after_grace).state == "lapsed"
+    assert household_rights.on(timeline, after_grace).state == "lapsed"
 
 
 def test_grace_is_covered_and_then_over():
@@ -199,7 +199,7 @@ def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state)
         InsuredPerson(UUID(int=i), i == 0, year, TODAY, statuses=statuses) for i, year in enumerate(born)
     ]
     timeline = member_rights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
-    interval = rights.on(timeline, date(2026, 12, 1))
+    interval = household_rights.on(timeline, date(2026, 12, 1))
     assert interval.state == state
     assert (interval.reason == "rights.over-limit") == (state == "never")
-    assert rights.on(timeline, TODAY - timedelta(1)).state == "never"
+    assert household_rights.on(timeline, TODAY - timedelta(1)).state == "never"

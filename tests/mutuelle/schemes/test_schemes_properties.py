@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import intervals, next_opening
+from mutuelle.cover.household_rights import intervals, next_opening
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import category, scheme
@@ -147,7 +147,7 @@ def payments(bills, since=FIRST):
 
 def open_days(timeline):
     days = (FIRST + n * DAY for n in range(0, 3000, 5))
-    return {day for day in days if rights.on(timeline, day).state == "open"}
+    return {day for day in days if household_rights.on(timeline, day).state == "open"}
 
 
 @given(cases(), st.data())
@@ -179,7 +179,10 @@ def test_a_past_day_of_any_scheme_is_what_was_known_on_it(case, later):
     book, bills, paid = case
     day = FIRST + later * DAY
     then = intervals(book.version, [b for b in bills if b.issued <= day], [p for p in paid if p.on <= day])
-    assert rights.on(then, day).state == rights.on(intervals(book.version, bills, paid), day).state
+    assert (
+        household_rights.on(then, day).state
+        == household_rights.on(intervals(book.version, bills, paid), day).state
+    )
 
 
 @given(cases(), st.integers(0, 900))
@@ -196,5 +199,9 @@ def test_the_named_sum_opens_cover_under_any_scheme(case, later):
         laid.append(BillPayment(bill.bill_id, today, min(left, amount)))
         amount -= min(left, amount)
     before, after = (intervals(book.version, bills, money) for money in (paid, [*paid, *laid]))
-    assert rights.on(before, opening.opens_from).state != "open"
-    assert rights.on(after, opening.opens_from).state == rights.on(after, opening.opens_until).state == "open"
+    assert household_rights.on(before, opening.opens_from).state != "open"
+    assert (
+        household_rights.on(after, opening.opens_from).state
+        == household_rights.on(after, opening.opens_until).state
+        == "open"
+    )

@@ -11,7 +11,7 @@ import pytest
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import intervals
+from mutuelle.cover.household_rights import intervals
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 

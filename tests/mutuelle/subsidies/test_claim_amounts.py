@@ -15,7 +15,7 @@ from mutuelle.errors import Refused
 from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
 from mutuelle.payments import ledger
-from mutuelle.subsidies import claim_amounts, claim_checks, claim_steps
+from mutuelle.subsidies import claim_amounts, claim_checks, claim_drafts
 from mutuelle.subsidies.claim_amounts import shares
 from mutuelle.subsidies.claim_balances import ClaimBalances
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, DraftLine, PayableLine, Period
@@ -167,7 +167,7 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
     office.on("2027-01-02")
     with office.console() as session:
         tenant = tenants.get(session, office.tenant_id)
-        lines, left_out = claim_steps.preview(session, tenant, "state", period)
+        lines, left_out = claim_drafts.preview(session, tenant, "state", period)
     assert sum(line.amount for line in lines) + sum(part.amount for part in left_out) == owed(office, period)
     if lines:
         claim = office.draft(period)

@@ -20,7 +20,7 @@ from mutuelle import clock, db
 from mutuelle.audit import AuditEntry
 from mutuelle.households.households import Member
 from mutuelle.organisation.logins import Login
-from mutuelle.subsidies import claim_steps
+from mutuelle.subsidies import claim_drafts, claim_steps
 from mutuelle.subsidies.claim_store import Claim
 from tests.gateway.cli.world import SETTINGS
 from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
@@ -183,7 +183,8 @@ def test_verify_of_a_claim_exits_with_1_when_the_books_differ(
 
 
 def test_every_refusal_is_reported_in_words_at_the_terminal() -> None:
-    refusals = set(
-        re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claim_steps.__file__).read_text(encoding="utf-8"))
+    code = "".join(
+        Path(module.__file__).read_text(encoding="utf-8") for module in (claim_drafts, claim_steps)
     )
+    refusals = set(re.findall(r'Refused\("(claim\.[a-z-]+)"', code))
     assert refusals - {"claim.payer"} == set(MESSAGES)  # which payers there are, the command knows

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from mutuelle.audit import Flag
-from mutuelle.subsidies import claim_checks, claim_steps, claim_store
+from mutuelle.subsidies import claim_checks, claim_drafts, claim_store
 from mutuelle.subsidies.claim_store import ClaimLeftOut
 from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 from tests.support.templates import Database
@@ -19,7 +19,7 @@ def test_a_household_that_cannot_be_read_is_left_out_of_a_claim(
         connection.execute("UPDATE bills SET version = '1999-01-01' WHERE household_id = %s", [bad])
     office.on("2027-01-05")
     with office.console() as session:
-        claim = claim_steps.draft(session, office.bakary, "state", DECEMBER)
+        claim = claim_drafts.draft(session, office.bakary, "state", DECEMBER)
     with office.console() as session:
         lines = claim_store.lines(session, claim)
         assert {line.csv_line.line.household_id for line in lines} == {good}
@@ -35,7 +35,7 @@ def test_a_household_that_cannot_be_read_is_left_out_of_a_claim(
         connection.execute("UPDATE bills SET version = %s WHERE household_id = %s", [was[0], bad])
     office.on("2027-02-02")
     with office.console() as session:
-        again = claim_steps.draft(session, office.bakary, "state", DECEMBER)
+        again = claim_drafts.draft(session, office.bakary, "state", DECEMBER)
         assert {line.csv_line.line.household_id for line in claim_store.lines(session, again)} == {bad}
         flag = session.scalars(select(Flag).where(Flag.kind == "set-aside")).one()
         assert flag.closed_at is not None

@@ -27,7 +27,7 @@ from mutuelle.payments import reversals, settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
-from mutuelle.subsidies import claim_steps, claim_store, claim_totals
+from mutuelle.subsidies import claim_drafts, claim_steps, claim_store, claim_totals
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim
 from mutuelle.verification import verify
@@ -195,7 +195,7 @@ class ClaimsWorld:
     ) -> Claim:
         self.on(on or (period.until + timedelta(2)).isoformat())
         with self.console() as session:
-            return claim_steps.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
+            return claim_drafts.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
 
     def check(self, claim: Claim, person: Manager | None = None) -> None:
         with self.console() as session:

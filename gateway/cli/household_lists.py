@@ -17,9 +17,9 @@ from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle
 from gateway.cli.office_lists import RehearsalRollback, a_file, print_list_result, progress, read_list
 from menus import consents, texts
 from mutuelle import db
-from mutuelle.enrolment import agent_enrolment, office_lists
+from mutuelle.enrolment import agent_enrolment, office_list_csv
 from mutuelle.enrolment.agent_enrolment import RehearsalState, TypedHousehold, TypedPerson
-from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
+from mutuelle.enrolment.office_list_csv import ListRow, RowError, RowProblem
 from mutuelle.errors import Refused
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes.service_rules import Relationship
@@ -53,7 +53,7 @@ RELATIONSHIPS = {
 EVIDENCE = {"document": "document", "carte": "document", "certificat": "document", "attestation": "document",
             "registry number": "registry-number", "registre": "registry-number", "agent visit": "agent-visit",
             "visite": "agent-visit"}  # fmt: skip
-log = logging.getLogger("gateway.cli.households")
+log = logging.getLogger("gateway.cli.household_lists")
 YES = ("yes", "oui", "1", "x")
 # Keys of `Refused`: (what is wrong, what to do), for the author of the list.
 MESSAGES = {
@@ -229,8 +229,8 @@ def _typed_household(line: ListRow, tenant: Tenant) -> TypedHousehold:
         category=cells["category"],
         option=cells["period"],
         people=people,
-        consent=consents.AGENT if office_lists.normalize(cells["consent"]) in YES else "",
-        kind=EVIDENCE.get(office_lists.normalize(kind), kind),
+        consent=consents.AGENT if office_list_csv.normalize(cells["consent"]) in YES else "",
+        kind=EVIDENCE.get(office_list_csv.normalize(kind), kind),
         number=cells["number"],
         since=cells["made_out"],
         until=cells["valid_until"],
@@ -239,7 +239,7 @@ def _typed_household(line: ListRow, tenant: Tenant) -> TypedHousehold:
 
 def _relationships(cell: str, people: int) -> list[str]:
     """How each person is related to the head, "" for the head. Raises RowError unless all can be read."""
-    words = [office_lists.normalize(word) for word in re.split(r"[\s/,]+", cell) if word]
+    words = [office_list_csv.normalize(word) for word in re.split(r"[\s/,]+", cell) if word]
     if not words:
         return [""] * people
     related = [RELATIONSHIPS.get(word) for word in words]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from gateway.cli import households
+from gateway.cli import household_lists
 from menus import consents
 from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment
@@ -136,7 +136,7 @@ def test_every_refusal_of_a_line_has_words_for_its_office() -> None:
     only_of_forms = {"enrol.other-form"}  # the key of a line is made of its phone, too
     assert (
         set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms
-        <= households.MESSAGES.keys()
+        <= household_lists.MESSAGES.keys()
     )
 
 

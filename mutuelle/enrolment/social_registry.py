@@ -19,8 +19,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, crypto, inserts, phone, pipeline
 from mutuelle.db import Row
-from mutuelle.enrolment import category_proofs, office_lists, registry_matching, registry_queries
-from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
+from mutuelle.enrolment import category_proofs, office_list_csv, registry_matching, registry_queries
+from mutuelle.enrolment.office_list_csv import ListRow, RowError, RowProblem
 from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence_numbers, locks
@@ -100,7 +100,7 @@ def _category_codes(tenant: Tenant, today: date) -> dict[str, str]:
     """The codes of the scheme's categories, by normalized code and label."""
     rules = schemes.get(tenant.scheme).on(today).categories
     return {
-        office_lists.normalize(label): rule.code
+        office_list_csv.normalize(label): rule.code
         for rule in rules
         for label in (rule.code, *rule.label.values())
     }
@@ -117,19 +117,19 @@ def _row(cells: Mapping[str, str], country: str, codes: Mapping[str, str], today
     except Malformed:
         advice = "write it with its country code, or leave it empty"
         raise RowError("phone is not a phone number", advice) from None
-    category = codes.get(office_lists.normalize(cells["category"]))
+    category = codes.get(office_list_csv.normalize(cells["category"]))
     if category is None:
         advice = f"write one of {', '.join(sorted(set(codes.values())))}"
         raise RowError("the scheme has no such category", advice)
-    until = office_lists.day(cells["valid_until"], "valid_until") if cells["valid_until"] else None
+    until = office_list_csv.day(cells["valid_until"], "valid_until") if cells["valid_until"] else None
     if until is not None and until < today:
         raise RowError("valid_until is over", "ask the registry for a newer list")
-    born = office_lists.year(cells["birth_year"], today) if cells["birth_year"] else None
+    born = office_list_csv.year(cells["birth_year"], today) if cells["birth_year"] else None
     sealed_phone: tuple[bytes | None, bytes | None] = (None, None)
     if phone_number:
         sealed_phone = (crypto.blind_index(phone_number), crypto.seal_phone(phone_number))
     sealed = (crypto.number_index(number), crypto.seal_number(number), *sealed_phone)
-    return (clock.new_id(), *sealed, office_lists.person_name(cells["head_name"]), born, category, until)
+    return (clock.new_id(), *sealed, office_list_csv.person_name(cells["head_name"]), born, category, until)
 
 
 def load(

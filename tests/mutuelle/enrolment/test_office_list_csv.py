@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle.enrolment import office_lists
-from mutuelle.enrolment.office_lists import RowError
+from mutuelle.enrolment import office_list_csv
+from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.errors import Malformed
 
 COLUMNS = {"number": ("numéro",), "name": ("nom",), "until": ()}
@@ -46,7 +46,7 @@ def test_every_row_is_read_for_all_letters_separators_and_column_orders(
     text = end.join(
         [apart.join(order), *(join_cells(tuple(row[name] for name in order), apart, quoted) for row in named)]
     )
-    parsed = office_lists.read((text + end).encode(letters), COLUMNS)
+    parsed = office_list_csv.read((text + end).encode(letters), COLUMNS)
     assert parsed.problems == ()
     assert [line.number for line in parsed.lines] == list(range(2, len(rows) + 2))
     assert [dict(line.cells) for line in parsed.lines] == [
@@ -59,7 +59,7 @@ BROKEN = st.sampled_from(['1;"open', "1;two;three;four", "only", '1;"a"b;', "1;a
 
 @given(rows=st.lists(st.one_of(st.just("7;Awa;"), BROKEN), max_size=10))
 def test_a_malformed_row_is_reported_by_line_number_and_the_others_are_read(rows: list[str]) -> None:
-    parsed = office_lists.read("\n".join(["number;name;until", *rows]).encode(), COLUMNS)
+    parsed = office_list_csv.read("\n".join(["number;name;until", *rows]).encode(), COLUMNS)
     assert [line.number for line in parsed.lines] == [at for at, row in enumerate(rows, 2) if row == "7;Awa;"]
     assert [problem.line for problem in parsed.problems] == [
         at for at, row in enumerate(rows, 2) if row != "7;Awa;"
@@ -70,12 +70,12 @@ def test_a_malformed_row_is_reported_by_line_number_and_the_others_are_read(rows
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with suppress(Malformed):  # the mark of another encoding, or no header
-        assert office_lists.read(b"number;name;until\n" + body, COLUMNS)
-        assert office_lists.read(body, COLUMNS)
+        assert office_list_csv.read(b"number;name;until\n" + body, COLUMNS)
+        assert office_list_csv.read(body, COLUMNS)
 
 
 def test_the_header_is_read_in_any_case_and_a_missing_one_is_reported() -> None:
-    parsed = office_lists.read("Nom;UNTIL;Numéro;autre\nAwa Diop;;7;x\n".encode("latin-1"), COLUMNS)
+    parsed = office_list_csv.read("Nom;UNTIL;Numéro;autre\nAwa Diop;;7;x\n".encode("latin-1"), COLUMNS)
     assert dict(parsed.lines[0].cells) == {"number": "7", "name": "Awa Diop", "until": ""}
     for body, missing in (
         (b"number;name\n1;a", "until is not there"),
@@ -83,7 +83,7 @@ def test_the_header_is_read_in_any_case_and_a_missing_one_is_reported() -> None:
         (b"number;name;nom;until\n", "twice"),
     ):
         with pytest.raises(Malformed, match=missing):
-            office_lists.read(body, COLUMNS)
+            office_list_csv.read(body, COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -94,20 +94,20 @@ def test_the_header_is_read_in_any_case_and_a_missing_one_is_reported() -> None:
 def test_a_day_is_written_in_two_ways(cell: str, expected: date | None) -> None:
     if expected is None:
         with pytest.raises(RowError, match="is not a day"):
-            office_lists.day(cell, "valid_until")
+            office_list_csv.day(cell, "valid_until")
     else:
-        assert office_lists.day(cell, "valid_until") == expected
+        assert office_list_csv.day(cell, "valid_until") == expected
 
 
 @pytest.mark.parametrize("cell", ["85", "1900", "2027", "", "198O", "١٩٨٥"])
 def test_a_birth_year_must_be_possible_for_a_living_person(cell: str) -> None:
     with pytest.raises(RowError, match="birth_year"):
-        office_lists.year(cell, date(2026, 11, 22))
-    assert office_lists.year("1985", date(2026, 11, 22)) == 1985
+        office_list_csv.year(cell, date(2026, 11, 22))
+    assert office_list_csv.year("1985", date(2026, 11, 22)) == 1985
 
 
 @pytest.mark.parametrize("cell", ["", "A", "--", "Awa 2", "x" * 81])
 def test_a_name_is_letters(cell: str) -> None:
     with pytest.raises(RowError, match="name"):
-        office_lists.person_name(cell)
-    assert office_lists.person_name("N'Deye-Awa Diop") == "N'Deye-Awa Diop"
+        office_list_csv.person_name(cell)
+    assert office_list_csv.person_name("N'Deye-Awa Diop") == "N'Deye-Awa Diop"

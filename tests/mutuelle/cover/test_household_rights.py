@@ -7,9 +7,9 @@ import pytest
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import rights
+from mutuelle.cover import household_rights
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import NextOpening, intervals, next_opening
+from mutuelle.cover.household_rights import NextOpening, intervals, next_opening
 from mutuelle.errors import Conflict
 from mutuelle.schemes import schemes
 
@@ -122,8 +122,8 @@ def test_months_bought_one_by_one_end_where_months_bought_together_end():
     together = intervals(MALI.version, [bill], [BillPayment(ONE, issued, 6 * 1_650)])
     apart = intervals(MALI.version, [bill], [BillPayment(ONE, issued + i * 9 * DAY, 1_650) for i in range(6)])
     assert (
-        rights.on(together, date(2027, 2, 1)).until
-        == rights.on(apart, date(2027, 2, 1)).until
+        household_rights.on(together, date(2027, 2, 1)).until
+        == household_rights.on(apart, date(2027, 2, 1)).until
         == date(2027, 7, 30)
     )
 
@@ -216,10 +216,10 @@ def test_what_to_pay_is_never_more_than_what_is_owed():
 def test_without_a_bill_there_are_no_rights():
     assert intervals(SENEGAL.version, [], []) == ()
     assert next_opening(SENEGAL.version, [], [], date(2026, 11, 22)) == NextOpening(0, None, None)
-    no_rights = rights.on((), date(2026, 11, 22))
+    no_rights = household_rights.on((), date(2026, 11, 22))
     assert (no_rights.state, no_rights.until, no_rights.next_step) == ("never", None, "rights.join")
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
-    before = rights.on(intervals(SENEGAL.version, [bill], []), date(2026, 11, 1))
+    before = household_rights.on(intervals(SENEGAL.version, [bill], []), date(2026, 11, 1))
     assert (before.state, before.until) == ("never", date(2026, 11, 21))
 
 
