@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from mutuelle import clock
+from proving.stage.children import OTHER_DAY
 from tests.workers.test_missed_lists import open_flags, pays_in_silence
 from tests.workers.test_open_days import at_noon, lines_of, mend, pays_late, spoil
 from tests.workers.world import WorkerWorld
@@ -15,7 +16,7 @@ from tests.workers.world import WorkerWorld
 def pull(town: WorkerWorld, code: str, day: date) -> tuple[int, dict[str, Any], str]:
     """Runs the command. Returns its exit code, what it printed as JSON, and its last line of errors."""
     settings = town.services.settings.model_dump()
-    shift = {"CLOCK_SHIFT": str(int(town.sandbox.get("/clock")["shift_s"]))}
+    shift = OTHER_DAY | {"CLOCK_SHIFT": str(int(town.sandbox.get("/clock")["shift_s"]))}
     env = {name.upper(): str(value) for name, value in settings.items() if value is not None} | shift
     order = [sys.executable, "-m", "gateway.cli", "pull", "--account", code, "--day", str(day), "--json"]
     ran = subprocess.run(order, env=env, capture_output=True, text=True, timeout=120)
