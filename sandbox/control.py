@@ -6,12 +6,12 @@ from datetime import datetime
 
 from flask import Blueprint, Response, jsonify, request
 
+from sandbox import wave_wallet
 from sandbox.clock import iso
 from sandbox.control_phones import body, planned_outcome
 from sandbox.refusal import Refusal, phone_number, text_field, whole_amount
 from sandbox.settings import WaveAccount
 from sandbox.wave import WaveError, transaction_page
-from sandbox.wave_payouts import pay_out
 from sandbox.world import World
 
 OPERATORS = ("wave", "mtn")
@@ -22,7 +22,7 @@ MTN_COLUMNS = ("Id", "External id", "Date", "Status", "Type", "From", "To", "Amo
 
 
 def operators(world: World) -> Blueprint:
-    """`/operators/{op}/pay`, `/payout`, `/reverse`, `/statement`; 501 where no wire format is known."""
+    """`/operators/{op}/pay`, `/payout`, `/reverse`, `/fee`, `/statement`. 501 where no format is known."""
     bp = Blueprint("operators", __name__, url_prefix="/operators/<operator>")
 
     @bp.post("/pay")
@@ -54,10 +54,21 @@ def operators(world: World) -> Blueprint:
             raise Refusal(
                 501, "MTN has no known wire format for a reversal", "reverse a Wave payment instead"
             )
-        movement = world.wave.reverse(text_field(body(), "transaction"))
-        return jsonify(
-            {"transaction": movement["transaction"], "reversed": True, "reversed_at": movement["reversed_at"]}
-        )
+        payload = body()
+        units = whole_amount(payload["amount"]) if "amount" in payload else None
+        movement = world.wave.reverse(text_field(payload, "transaction"), units=units)
+        shown = ("transaction", "reversed", "reversed_at", "returned")
+        return jsonify({name: movement[name] for name in shown})
+
+    @bp.post("/fee")
+    def correct_fee(operator: str) -> Response:
+        """Corrects the fee of a payment."""
+        _require_operator(operator)
+        if operator == "mtn":
+            raise Refusal(501, "MTN has no known wire format for a fee", "correct a Wave payment's fee")
+        payload = body()
+        transaction, fee = text_field(payload, "transaction"), whole_amount(payload.get("fee"))
+        return jsonify(wave_wallet.correct_fee(world.kernel, world.wave, transaction, fee))
 
     @bp.get("/statement")
     def statement(operator: str) -> Response:
@@ -204,7 +215,7 @@ def _pay_out(world: World, operator: str) -> Response:
     payload = body()
     account = _wave_account(world, payload.get("from"))
     phone, amount = phone_number(text_field(payload, "to")), whole_amount(payload.get("amount"))
-    return jsonify({"transaction": pay_out(world.kernel, world.wave, account, phone, amount)})
+    return jsonify({"transaction": wave_wallet.pay_out(world.kernel, world.wave, account, phone, amount)})
 
 
 def _wave_account(world: World, name: object) -> WaveAccount:

@@ -56,18 +56,23 @@ def prompts(world: World, phone: str) -> list[Row]:
     return requests + links
 
 
-def answer_prompt(world: World, phone: str, key: str, answer: str) -> str:
-    """Applies the subscriber's answer. Returns the payment's status in the operator's own word."""
+def answer_prompt(world: World, phone: str, key: str, answer: str, amount: int | None = None) -> str:
+    """Applies the subscriber's answer. Returns the payment's status in the operator's own word.
+
+    `amount` is what an approval moves, by the operator's fault, instead of what was asked for.
+    """
     if key.startswith("cos-"):
         if answer == "ignore":
             world.wave.ignore(key, phone)
             return "processing"
-        row = (world.wave.approve if answer == "approve" else world.wave.decline)(key, phone)
+        approves = answer == "approve"
+        row = world.wave.approve(key, phone, amount) if approves else world.wave.decline(key, phone)
         return str(row["payment_status"])
     if answer == "ignore":
         world.mtn.ignore(key, phone)
         return "PENDING"
-    return str((world.mtn.approve if answer == "approve" else world.mtn.decline)(key, phone)["status"])
+    row = world.mtn.approve(key, phone, amount) if answer == "approve" else world.mtn.decline(key, phone)
+    return str(row["status"])
 
 
 def ussd(world: World) -> Blueprint:
@@ -130,7 +135,8 @@ def blueprint(world: World) -> Blueprint:
         phone, choice = phone_number(msisdn), text_field(body(), "answer")
         if choice not in ANSWERS:
             raise Refusal(400, f"unknown answer {choice!r}", f"use one of {', '.join(ANSWERS)}")
-        return jsonify({"id": key, "status": answer_prompt(world, phone, key, choice)})
+        amount = whole_amount(body()["amount"]) if "amount" in body() else None
+        return jsonify({"id": key, "status": answer_prompt(world, phone, key, choice, amount)})
 
     @bp.post("/wallet")
     def wallet(msisdn: str) -> Response:

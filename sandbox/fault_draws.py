@@ -8,8 +8,18 @@ from typing import Any
 
 from sandbox.refusal import Refusal
 
-SHARES = ("duplicate", "drop", "reorder", "timeout_before", "timeout_after", "http_500")
+SHARES = (
+    "duplicate",
+    "drop",
+    "reorder",
+    "timeout_before",
+    "timeout_after",
+    "http_500",
+    "unreadable",
+    "misordered",
+)
 REQUEST_FAULTS = ("http_500", "timeout_before", "timeout_after")
+ONLY = ("", "wave", "mtn")
 TIMEOUT_MOST_S = 12.0
 LATE_S = 60.0  # a shorter delay is not counted as a strike
 
@@ -30,6 +40,8 @@ class FaultPlan:
 
     `delay` is the share of late callbacks (default: all), `delay_s` the longest delay (drawn uniformly below
     it), `timeout_s` how long a timed-out request is held before its connection is closed (at most 12 s).
+    `unreadable` is the share of lines that a transaction list shows broken in their first hours, `misordered`
+    the share of its pages whose lines come in another order. Only the operator `only` has faults, if set.
     """
 
     seed: int = 0
@@ -37,6 +49,7 @@ class FaultPlan:
     delay: float = 1.0
     delay_s: float = 0.0
     timeout_s: float = 0.2
+    only: str = ""
 
 
 class Faults:
@@ -91,11 +104,14 @@ class Faults:
 
     def strikes(self, fault: str, subject: Subject, attempt: int, operation: str = "") -> bool:
         """Returns whether `fault` hits this attempt, and counts it."""
-        share = self.plan.shares.get(fault, 0)
+        share = self.plan.shares.get(fault, 0) if self._is_hit(subject) else 0
         if share <= 0 or self._draw(fault, subject, attempt, operation) >= share:
             return False
         self._count(fault, subject)
         return True
+
+    def _is_hit(self, subject: Subject) -> bool:
+        return self.plan.only in ("", subject.operator)
 
     def _count(self, fault: str, subject: Subject, noticeable: bool = True) -> None:
         key = subject.operator, subject.reference, fault
@@ -113,7 +129,7 @@ class Faults:
     def delay_s(self, subject: Subject, attempt: int, operation: str = "") -> float:
         """Returns the delay of this callback in seconds."""
         plan = self.plan
-        if plan.delay_s <= 0:
+        if plan.delay_s <= 0 or not self._is_hit(subject):
             return 0.0
         if plan.delay < 1 and self._draw("late", subject, attempt, operation) >= plan.delay:
             return 0.0
@@ -140,14 +156,16 @@ def _hashed_parts(subject: Subject, ordinal: int) -> tuple[str, str, str, int]:
 
 
 def _plan(payload: dict[str, Any]) -> FaultPlan:
-    unknown = set(payload) - {*SHARES, "seed", "delay", "delay_s", "timeout_s"}
+    unknown = set(payload) - {*SHARES, "seed", "delay", "delay_s", "timeout_s", "only"}
     if unknown:
         raise Refusal(
             400,
             f"unknown fault {sorted(unknown)[0]!r}",
-            f"use seed, delay, delay_s, timeout_s and {', '.join(SHARES)}",
+            f"use seed, delay, delay_s, timeout_s, only and {', '.join(SHARES)}",
         )
-    seed = payload.get("seed", 0)
+    seed, only = payload.get("seed", 0), payload.get("only", "")
+    if only not in ONLY:
+        raise Refusal(400, f"only is {only!r}", "name one operator, wave or mtn")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Refusal(400, "seed is not a whole number", 'send {"seed": 1, …}')
     shares = {name: _number(payload, name, 0, 1) for name in SHARES}
@@ -158,6 +176,7 @@ def _plan(payload: dict[str, Any]) -> FaultPlan:
         _number(payload, "delay", 0, 1, default=1),
         delay_s,
         _number(payload, "timeout_s", 0, TIMEOUT_MOST_S, default=0.2),
+        only,
     )
 
 

@@ -17,6 +17,7 @@ SHOWN = (
     "at",
     "reversed",
     "reversed_at",
+    "returned",
 )
 
 
@@ -25,7 +26,7 @@ class Truth:
 
     `amount` is the gross amount in whole units; `reference` is what the merchant's request carried (Wave:
     `client_reference`; MTN: the X-Reference-Id, with `externalId` under `external`) or None for an
-    unsolicited payment.
+    unsolicited payment. `returned` units of it went back so far; `reversed` says that all of it did.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -39,15 +40,15 @@ class Truth:
             **facts,
             "reversed": False,
             "reversed_at": None,
+            "returned": 0,
         }
         return ("truth", f"{operator}:{transaction}", row)
 
-    def reversal_change(self, row: Row, at: str) -> Change:
-        return (
-            "truth",
-            f"{row['operator']}:{row['transaction']}",
-            {**row, "reversed": True, "reversed_at": at},
-        )
+    def reversal_change(self, row: Row, at: str, units: int) -> Change:
+        """Returns the journal change that records `units` of a movement given back."""
+        returned = row["returned"] + units
+        facts = {"reversed": returned == row["amount"], "reversed_at": at, "returned": returned}
+        return ("truth", f"{row['operator']}:{row['transaction']}", {**row, **facts})
 
     def find(self, operator: str, transaction: str) -> Row | None:
         return self._kernel.journal.get("truth", f"{operator}:{transaction}")

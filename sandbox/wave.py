@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
+from sandbox import wave_list_faults
 from sandbox.clock import iso
 from sandbox.fault_draws import Subject
 from sandbox.journal import Row
@@ -116,6 +117,7 @@ class WaveApi:
         page = transaction_page(
             self._book, account.account, date, request.args.get("after"), request.args.get("first")
         )
+        page["items"] = wave_list_faults.spoil(self._kernel, account, page["items"])
         return self._carry_out("wave.list", None, lambda: page)
 
     def balance(self) -> Response:

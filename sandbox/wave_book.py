@@ -50,6 +50,9 @@ class WaveBook:
 
     def _index_line(self, key: str, row: Row) -> None:
         lines = self._days.setdefault((row["_account"], row["timestamp"][:10]), [])
+        lines[:] = [
+            line for line in lines if line["transaction_id"] != key
+        ]  # a corrected line replaces itself
         bisect.insort(lines, row, key=lambda line: line["timestamp"])  # a late line stands among older ones
         self._balances[row["_account"]] = int(row["balance"])
 
@@ -129,10 +132,15 @@ class WaveBook:
 
     # --- what the subscriber does
 
-    def approve(self, key: str, phone: str) -> Row:
-        """Pays a session from `phone`'s wallet, or leaves it open with `last_payment_error` set."""
+    def approve(self, key: str, phone: str, amount: int | None = None) -> Row:
+        """Pays a session from `phone`'s wallet, or leaves it open with `last_payment_error` set.
+
+        `amount` is what moves, by the operator's fault, instead of what was asked for.
+        """
         with self._kernel.lock:
             row = self._payable(key)
+            if amount is not None:
+                row = {**row, "amount": str(amount)}
             amount = int(row["amount"])
             if row["restrict_payer_mobile"] not in (None, phone):
                 return self._fail(row, phone, "payer-mobile-mismatch")
@@ -278,8 +286,8 @@ class WaveBook:
     def balance(self, account: str) -> int:
         return self._balances.get(account, 0)
 
-    def reverse(self, transaction: str, account: str | None = None) -> Row:
-        """Gives a whole payment back. A second call changes nothing.
+    def reverse(self, transaction: str, account: str | None = None, units: int | None = None) -> Row:
+        """Gives `units` of a payment back (default: all that is left). Nothing left: nothing changes.
 
         The reversal is a line of its own with a new transaction_id, `is_reversal` true, the original's
         `client_reference` and `checkout_api_session_id`, and `payment_reason` `Refund of <original id>`
@@ -289,19 +297,21 @@ class WaveBook:
             movement = self._truth.find(OPERATOR, transaction)
             if movement is None or account not in (None, movement["account"]):
                 raise Refusal(404, f"no Wave transaction {transaction!r}", "take one from /truth")
-            if movement["reversed"]:
+            left = movement["amount"] - movement["returned"]
+            if not left:
                 return movement
+            units = min(units or left, left)
             merchant, now = self.accounts[movement["account"]], iso(self._kernel.clock.now())
             original = self._kernel.journal.get("wave.line", transaction) or {}
             key, kind = f"T_{random_name(CAPITALS, 11)}", f"{original['transaction_type']}_refund"
-            line = self._line(merchant, key, kind, -movement["amount"], movement["payer"], now)
+            line = self._line(merchant, key, kind, -units, movement["payer"], now)
             line |= {name: original[name] for name in ("client_reference", "checkout_api_session_id")}
             line["payment_reason"] = f"Refund of {transaction}"
             self._kernel.journal.put(
                 ("wave.line", key, line),
-                self._truth.reversal_change(movement, now),
+                self._truth.reversal_change(movement, now, units),
                 self._phones.wallet_change(
-                    movement["payer"], self._phones.balance(movement["payer"]) + movement["amount"]
+                    movement["payer"], self._phones.balance(movement["payer"]) + units
                 ),
             )
             return self._truth.find(OPERATOR, transaction) or movement

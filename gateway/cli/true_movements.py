@@ -42,8 +42,8 @@ def _movement(number: int, item: Any) -> TrueMovement:
             amount=item["amount"],
             currency=item["currency"],
             at=clock.parse(item["at"]),
-            reversed=item["reversed"],
-            reversed_at=clock.parse(item["reversed_at"]) if item.get("reversed_at") else None,
+            returned=_returned(item),
+            returned_at=clock.parse(item["reversed_at"]) if item.get("reversed_at") else None,
             reference=item.get("reference") or None,
         )
     except KeyError as missing:
@@ -60,9 +60,16 @@ def _movement(number: int, item: Any) -> TrueMovement:
     if (
         not all(isinstance(text, str) for text in texts)
         or type(movement.amount) is not int
-        or type(movement.reversed) is not bool
+        or type(movement.returned) is not int
     ):
         raise ValueError(
             f"movement {number}: amount is a whole number, reversed true or false, the rest words"
         )
     return movement
+
+
+def _returned(item: Any) -> Any:
+    """Returns the units that went back: `returned` where the list has it, else all if `reversed`, or none."""
+    if type(item["reversed"]) is not bool:
+        raise ValueError("is not reversed true or false")
+    return item.get("returned", item["amount"] if item["reversed"] else 0)

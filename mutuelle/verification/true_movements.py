@@ -16,8 +16,8 @@ IN_FLIGHT = timedelta(seconds=60)
 class TrueMovement:
     """Money that moved at `operator` on the merchant account `account`, in whole units.
 
-    `reference` is the operator's: ours where we asked for the money, None where it is unknown. `reversed`
-    money went back later.
+    `reference` is the operator's: ours where we asked for the money, None where it is unknown. `returned`
+    units of it went back later, the last of them at `returned_at`.
     """
 
     transaction: str
@@ -26,8 +26,8 @@ class TrueMovement:
     amount: int
     currency: str
     at: datetime
-    reversed: bool
-    reversed_at: datetime | None = None
+    returned: int
+    returned_at: datetime | None = None
     reference: str | None = None
 
 
@@ -69,8 +69,8 @@ def compare(session: Session, movements: Sequence[TrueMovement], broken: list[st
             differs("different", key, "amount or currency")
         elif row.reference and true.reference and row.reference.lower() != true.reference.lower():
             differs("different", key, "reference")
-        elif row.back != (true.amount if true.reversed else 0):
-            differs("different", key, "reversal", true.reversed_at, row.back_at)
+        elif row.back != true.returned:
+            differs("different", key, "reversal", true.returned_at, row.back_at)
         else:
             counts["matched"] += 1
     for key, row in receipts.items():

@@ -1,6 +1,7 @@
 """Tests that faults repeat with the seed and never change the recorded movements."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from tests.sandbox.test_mtn import ASK as MTN_ASK
 from tests.sandbox.test_mtn import headers
 from tests.sandbox.test_wave import ASK, wave
 from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
+
+REQUESTS_AND_CALLBACKS = ("duplicate", "drop", "reorder", "timeout_before", "timeout_after", "http_500")
 
 
 def pay(sandbox: Sandbox, reference: str = "ref-1") -> None:
@@ -55,11 +58,51 @@ def test_the_order_between_payers_does_not_matter() -> None:
     assert luck(["a", "b"] * 20) == luck(["a"] * 20 + ["b"] * 20)
 
 
+def test_lines_of_a_list_are_unreadable_in_their_first_three_hours(sandbox: Sandbox) -> None:
+    three_hours_ago = datetime.now(UTC) - timedelta(hours=3)
+    payment = {"from": AWA, "to": "SN-1"}
+    for amount in range(1, 41):
+        sandbox.post("/operators/wave/pay", payment | {"amount": amount})
+        sandbox.post("/operators/wave/pay", payment | {"amount": amount, "at": three_hours_ago.isoformat()})
+    days = sorted({moment.date().isoformat() for moment in (three_hours_ago, datetime.now(UTC))})
+
+    def broken() -> list[tuple[str, bool]]:
+        """Returns the broken lines, and whether they are of three hours ago."""
+        pages = [wave(sandbox, "GET", "/transactions", params={"date": day}).json() for day in days]
+        lines = [line for page in pages for line in page["items"]]
+        assert len(lines) == 80
+        return [
+            (line["transaction_id"], line["timestamp"][:19] == three_hours_ago.isoformat()[:19])
+            for line in lines
+            if (line["fee"], line["is_reversal"], line["amount"].isdecimal()) != ("0", False, True)
+            or not line["timestamp"]
+        ]
+
+    assert broken() == []
+    sandbox.post("/faults", {"seed": 3, "unreadable": 0.5})
+    first = broken()
+    assert 5 < len(first) < 35
+    assert not any(old for _, old in first)
+    assert broken() == first
+
+
+def test_a_page_comes_in_another_order_and_only_one_operator_has_faults(sandbox: Sandbox) -> None:
+    for amount in (1, 2, 3):
+        sandbox.post("/operators/wave/pay", {"from": AWA, "to": "SN-1", "amount": amount})
+    amounts = {}
+    for only in ("wave", "mtn"):
+        sandbox.post("/faults", {"misordered": 1, "only": only})
+        lines = wave(sandbox, "GET", "/transactions").json()["items"]
+        amounts[only] = [line["amount"] for line in lines]
+    assert amounts == {"wave": ["3", "2", "1"], "mtn": ["1", "2", "3"]}
+    sandbox.post("/faults", {"only": "orange"}, status=400)
+
+
 def test_faults_are_shown_with_what_was_drawn_and_refused_when_wrong(sandbox: Sandbox) -> None:
     shown = sandbox.post("/faults", {"seed": 7, "drop": 0.25, "delay_s": 2})
     assert (shown["seed"], shown["drop"], shown["delay_s"], shown["duplicate"]) == (7, 0.25, 2, 0)
     assert sandbox.get("/faults")["drawn"] == dict.fromkeys(
-        ("duplicate", "drop", "reorder", "timeout_before", "timeout_after", "http_500", "delay"), 0
+        (*REQUESTS_AND_CALLBACKS, "unreadable", "misordered", "delay"), 0
     )
     for wrong in (
         {"drop": 2},

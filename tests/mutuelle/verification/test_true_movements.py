@@ -47,11 +47,15 @@ TRUTHS = {
     ),
     "not reversed": (
         "DIFFERENT wave SN-TEST T3: reversal",
-        lambda true: [replace(movement, reversed=False) for movement in true],
+        lambda true: [replace(movement, returned=0) for movement in true],
+    ),
+    "partly reversed": (
+        "DIFFERENT wave SN-TEST T3: reversal",
+        lambda true: [replace(movement, returned=min(1, movement.returned)) for movement in true],
     ),
     "reversed": (
         "DIFFERENT wave SN-TEST T1: reversal",
-        lambda true: [replace(movement, reversed=True) for movement in true],
+        lambda true: [replace(movement, returned=movement.amount) for movement in true],
     ),
 }
 
@@ -98,10 +102,10 @@ def test_what_is_younger_than_a_minute_is_in_flight(filled_books: Books, module_
         totals = verified(true[1:]).totals["truth"]
     assert totals == {"movements": 3, "matched": 3, "in_flight": 1, "lost": 0, "invented": 0, "different": 0}
     with fifty_seconds_after(reversed_at):
-        assert verified([replace(movement, reversed=False) for movement in true]).broken == []
+        assert verified([replace(movement, returned=0) for movement in true]).broken == []
     with broken(module_database, *AN_HOUR_LATER) as session:
         for seconds, kind in ((50, "in_flight"), (70, "different")):
-            taken_back = replace(true[0], reversed=True, reversed_at=ago(seconds))
+            taken_back = replace(true[0], returned=true[0].amount, returned_at=ago(seconds))
             assert verify.run(session, [taken_back, *true[1:]]).totals["truth"][kind] == 1
 
 

@@ -45,6 +45,14 @@ def truth(filled_books: Books) -> list[TrueMovement]:
         back = set(session.scalars(select(Reversal.receipt_id)))
         receipts = session.scalars(select(Receipt).order_by(Receipt.transaction)).all()
     return [
-        TrueMovement(r.transaction, "wave", account.code, r.amount, r.currency, hour_ago, r.id in back)
+        TrueMovement(
+            r.transaction,
+            "wave",
+            account.code,
+            r.amount,
+            r.currency,
+            hour_ago,
+            r.amount if r.id in back else 0,
+        )
         for r in receipts
     ]

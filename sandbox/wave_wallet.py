@@ -1,10 +1,11 @@
-"""Pays money out of a merchant's Wave wallet, as its staff do in Wave's portal."""
+"""Changes a merchant's Wave wallet without a payment: a payout of its staff, a corrected fee."""
 
 from sandbox.clock import iso
+from sandbox.journal import Row
 from sandbox.kernel import Kernel, random_name
 from sandbox.refusal import Refusal
 from sandbox.settings import WaveAccount
-from sandbox.wave_book import WaveBook
+from sandbox.wave_book import WaveBook, public
 from sandbox.wave_webhook import SMALL
 
 
@@ -34,3 +35,18 @@ def pay_out(kernel: Kernel, book: WaveBook, account: WaveAccount, phone: str, am
         }
         kernel.journal.put(("wave.line", transaction, line))
     return transaction
+
+
+def correct_fee(kernel: Kernel, book: WaveBook, transaction: str, fee: int) -> Row:
+    """Charges another fee for a payment: its line changes, and the wallet by the difference."""
+    with kernel.lock:
+        line = kernel.journal.get("wave.line", transaction)
+        if line is None or int(line["amount"]) <= 0:
+            raise Refusal(404, f"no Wave payment {transaction!r}", "take one from /truth")
+        gross = int(line["amount"]) + int(line["fee"])
+        if fee >= gross:
+            raise Refusal(400, f"the fee is not below {gross}", "send a smaller one")
+        balance = book.balance(line["_account"]) + int(line["fee"]) - fee
+        corrected = {**line, "amount": str(gross - fee), "fee": str(fee), "balance": str(balance)}
+        kernel.journal.put(("wave.line", transaction, corrected))
+        return public(corrected)
