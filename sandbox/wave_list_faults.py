@@ -11,7 +11,7 @@ from sandbox.wave_webhook import OPERATOR
 
 UNREADABLE = timedelta(hours=3)  # after its moment the line can be read
 # What a broken line holds instead, by the last letter of its transaction.
-BROKEN: tuple[Row, ...] = ({"fee": 0}, {"amount": "12,5O"}, {"timestamp": ""}, {"is_reversal": "no"})
+BROKEN: tuple[Row, ...] = ({"fee": "1,O"}, {"amount": "12,5O"}, {"timestamp": ""}, {"is_reversal": "no"})
 
 
 def spoil(kernel: Kernel, account: WaveAccount, lines: list[Row]) -> list[Row]:

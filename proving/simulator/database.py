@@ -9,9 +9,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mutuelle import clock
+from sqlalchemy import select
+
+from mutuelle import clock, db
 from mutuelle.migrations.migrate import migrate
+from mutuelle.organisation import logins
+from mutuelle.organisation.tenants import Tenant
 from proving.demo import demo
+from proving.demo.demo import PLACES
 from proving.simulator import randomness
 from proving.simulator.plan import START
 from proving.stage import server_files
@@ -55,6 +60,7 @@ class DatabaseCopies:
         postgres.create_database(TEMPLATE)
         migrate(postgres.url(TEMPLATE))
         self._seeded = demo.seed(self._settings(TEMPLATE), "", PUBLIC_URL)
+        add_second_managers(self._settings(TEMPLATE))
 
     @contextmanager
     def copy(self) -> Iterator[SeedDatabase]:
@@ -71,6 +77,17 @@ class DatabaseCopies:
     def _settings(self, database: str) -> dict[str, str]:
         urls = {"DATABASE_URL": self._postgres.url(database), "REDIS_URL": self._redis.url}
         return SETTINGS | urls | {"STATE_DIR": str(self._state_dir)}
+
+
+def add_second_managers(settings: dict[str, str]) -> None:
+    """Adds a manager to each mutuelle: refunds and claims take two."""
+    db.connect(settings["DATABASE_URL"])
+    with db.transaction(db.Role.LOGIN) as session:
+        for place in PLACES:
+            tenant = session.scalars(select(Tenant).where(Tenant.code == place.code)).one()
+            login, password = f"second-{place.short_code}", logins.new_password()
+            logins.add(session, tenant.id, login=login, name="Khady", password=password)
+    db.disconnect()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -90,28 +90,44 @@ class SandboxProcess:
         self.sync_clock()
         return list(self._get(f"/phones/{phone}/prompts"))
 
-    def answer(self, phone: str, prompt: str, answer: str) -> str:
-        """Answers a prompt. Returns the operator's status. Raises Rejection when the prompt is gone."""
-        self.sync_clock()
-        self.moved_at = self._timeline.now
-        return str(self._post(f"/phones/{phone}/prompts/{prompt}", {"answer": answer})["status"])
+    def answer(self, phone: str, prompt: str, answer: str, amount: int | None = None) -> str:
+        """Answers a prompt. Returns the operator's status. Raises Rejection when the prompt is gone.
 
-    def pay(self, operator: str, account: str, phone: str, amount: int) -> str:
-        """Makes an unsolicited payment. Returns its transaction."""
-        self.sync_clock()
-        self.moved_at = self._timeline.now
-        payload = {"from": phone, "to": account, "amount": amount}
+        `amount` is what the operator moves by a fault of its own, instead of what was asked for.
+        """
+        self._move()
+        payload = {"answer": answer} | ({"amount": amount} if amount is not None else {})
+        return str(self._post(f"/phones/{phone}/prompts/{prompt}", payload)["status"])
+
+    def pay(
+        self, operator: str, account: str, phone: str, amount: int, listed_late: timedelta = timedelta(0)
+    ) -> str:
+        """Makes an unsolicited payment, listed as of `listed_late` ago. Returns its transaction."""
+        self._move()
+        at = (self._timeline.now - listed_late).isoformat()
+        payload = {"from": phone, "to": account, "amount": amount} | ({"at": at} if listed_late else {})
         return str(self._post(f"/operators/{operator}/pay", payload)["transaction"])
 
-    def reverse(self, operator: str, transaction: str) -> None:
-        self.sync_clock()
-        self.moved_at = self._timeline.now
-        self._post(f"/operators/{operator}/reverse", {"transaction": transaction})
+    def reverse(self, operator: str, transaction: str, amount: int | None = None) -> None:
+        """Lets the operator take `amount` of a payment back (default: all that is left)."""
+        self._move()
+        payload = {"transaction": transaction} | ({"amount": amount} if amount is not None else {})
+        self._post(f"/operators/{operator}/reverse", payload)
+
+    def correct_fee(self, operator: str, transaction: str, fee: int) -> None:
+        self._move()
+        self._post(f"/operators/{operator}/fee", {"transaction": transaction, "fee": fee})
+
+    def pay_out(self, operator: str, account: str, phone: str, amount: int) -> str:
+        """Pays money out of a wallet. Returns the transaction. Raises Rejection when it holds less."""
+        self._move()
+        payload = {"from": account, "to": phone, "amount": amount}
+        return str(self._post(f"/operators/{operator}/payout", payload)["transaction"])
 
     def wallet(self, phone: str, balance: int) -> None:
         self._post(f"/phones/{phone}/wallet", {"balance": balance})
 
-    def faults(self, plan: dict[str, float | int]) -> None:
+    def faults(self, plan: dict[str, float | int | str]) -> None:
         """Starts a new run of faults; ordinals and counts start at zero."""
         self._post("/faults", plan)
 
@@ -121,6 +137,11 @@ class SandboxProcess:
     def truth(self) -> list[dict[str, Any]]:
         """Returns all real movements."""
         return list(self._get("/truth"))
+
+    def _move(self) -> None:
+        """Notes that money moves now, so that the transaction lists are read soon."""
+        self.sync_clock()
+        self.moved_at = self._timeline.now
 
     def _post(self, path: str, payload: dict[str, Any]) -> Any:
         return _read_answer(self._http.post(path, json=payload))

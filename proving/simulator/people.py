@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from proving.demo.demo import DemoMutuelle
 from proving.simulator import randomness
@@ -19,6 +19,9 @@ UNDER_WAY = "en cours ("
 PAID_MEANWHILE = ("Rien à payer", "plus rien à payer", "plus que ce qui reste")
 OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
 Talk = Generator[float, None, str]
+NOW = timedelta(0)
+LISTED_LATE = 0.2  # share of unsolicited payments that the list shows hours later, among older lines
+OTHER_AMOUNT = 0.02  # share of approvals that move another amount than was asked for
 
 
 class BrokenPromise(Exception):
@@ -191,7 +194,9 @@ class Farmer(Caller):
         """Pays the merchant code without a request, from their own phone or an unregistered relative's."""
         place = self.place
         amount = amount or self.chance.randrange(1, 40) * 250
-        transaction = self.world.outside.pay(place.operator, place.code, phone, amount)
+        late = timedelta(minutes=self.chance.randint(10, 300)) if self.chance.random() < LISTED_LATE else NOW
+        transaction = self.world.outside.pay(place.operator, place.code, phone, amount, late)
+        self.world.counts["listed_late"] += bool(late)
         self.world.meant[transaction] = (self.person.phone, place, registered)
         self.world.counts["unasked" if registered else "unasked_unregistered"] += 1
 
@@ -268,8 +273,16 @@ class Farmer(Caller):
             if manner == "other phone" and self.place.operator == "wave":
                 outside.answer(self.person.relative, prompt, "approve")  # the link is this payer's only
                 yield self.chance.uniform(20, 90)
-            outside.answer(phone, prompt, manner if manner in ("decline", "ignore") else "approve")
+            answer = manner if manner in ("decline", "ignore") else "approve"
+            outside.answer(phone, prompt, answer, self._other_amount() if answer == "approve" else None)
         except Rejection:
             self.world.counts["too_late"] += 1
         if manner == "poor":
             outside.wallet(phone, 10_000_000)
+
+    def _other_amount(self) -> int | None:
+        """Returns an amount that the operator moves by mistake instead of what was asked for, mostly None."""
+        if self.chance.random() >= OTHER_AMOUNT:
+            return None
+        self.world.counts["other_amount"] += 1
+        return self.chance.randrange(1, 60) * 100

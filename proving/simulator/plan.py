@@ -1,6 +1,7 @@
-"""Draws the plan of a seed: people, habits, the days they act on, and the rates of faults."""
+"""Draws the plan of a seed: people, staff and operators, the moments they act at, and the rates of faults."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,9 +9,30 @@ from proving.demo.demo import PLACES, DemoMutuelle
 from proving.simulator import randomness
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
+# The first day of a seed: an ordinary month, a new year, the end of Rwanda's fiscal year, a leap day.
+STARTS = (
+    START,
+    datetime(2026, 12, 14, tzinfo=UTC),
+    datetime(2027, 6, 7, tzinfo=UTC),
+    datetime(2028, 2, 7, tzinfo=UTC),
+)
 MARKET_DAYS, MARKET_S = 3, 300.0  # people act together, on every third day, within minutes
 STEP = {"SN-CMU": 100, "RW-CBHI": 1000, "ML-5050": 25}
 CATEGORIES = {"SN-CMU": (1, 1, 1, 2, 3), "RW-CBHI": (2, 3, 4), "ML-5050": (1, 1, 1, 2)}
+# What staff do, and how often beside the others.
+STAFF_ACTS = {
+    "name": 6,
+    "add": 3,
+    "remove": 2,
+    "correct": 3,
+    "prove": 3,
+    "refuse": 1,
+    "sponsor": 2,
+    "attribute": 4,
+    "pay_back": 3,
+}
+CLAIM_EVERY = timedelta(days=11)
+OPERATOR_ACTS = {"reverse": 3, "reverse_part": 2, "correct_fee": 1}
 PREFIX = {"SN": ("+22177", 7), "RW": ("+25078", 7), "ML": ("+22370", 6)}
 
 
@@ -18,11 +40,13 @@ PREFIX = {"SN": ("+22177", 7), "RW": ("+25078", 7), "ML": ("+22370", 6)}
 class FaultRates:
     """Shares of faults outside, and of jobs in which a worker crashes."""
 
-    outside: dict[str, float | int]
+    outside: dict[str, float | int | str]
     falls: float
     redis_lost: int  # times
     outages: int  # times no operator answers, for minutes or hours
-    reversed: float  # share of the Wave payments
+    silences: int  # times one operator does not answer for most of a day
+    corrected: float  # share of the Wave payments that the operator takes back, or corrects the fee of
+    staff: float  # what staff do for each household
 
 
 FAULTS = FaultRates(
@@ -36,11 +60,15 @@ FAULTS = FaultRates(
         "timeout_after": 0.025,
         "http_500": 0.02,
         "timeout_s": 0,
+        "unreadable": 0.05,
+        "misordered": 0.1,
     },
     falls=0.04,
     redis_lost=3,
     outages=1,
-    reversed=0.06,
+    silences=1,
+    corrected=0.09,
+    staff=3,
 )
 
 
@@ -72,6 +100,25 @@ class Stranger:
 
 
 @dataclass(frozen=True)
+class PlannedAct:
+    """What staff, or an operator (`place` is None), do at a moment. `name` decides the draws."""
+
+    when: datetime
+    kind: str
+    name: str
+    place: DemoMutuelle | None = None
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Operators do not answer for so many seconds: only one of them, or all (`only` is empty)."""
+
+    when: datetime
+    seconds: float
+    only: str = ""
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a seed decides before the first day."""
 
@@ -80,27 +127,62 @@ class Plan:
     people: tuple[PersonPlan, ...]
     strangers: tuple[Stranger, ...]
     redis_lost: tuple[datetime, ...]
-    outages: tuple[tuple[datetime, float], ...]
+    outages: tuple[Outage, ...]
+    acts: tuple[PlannedAct, ...]
     faults: FaultRates
+    start: datetime
     end: datetime
 
     @classmethod
     def of(cls, seed: int, days: int, households: int, faults: FaultRates) -> "Plan":
         """Draws the plan; the same arguments give the same plan."""
         luck = randomness.of("plan", seed)
+        start = STARTS[seed % len(STARTS)]
         markets = [
-            START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)
+            start + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)
         ]
-        people = [_person(luck, number, markets) for number in range(households)]
+        people = [_person(luck, number, start, markets) for number in range(households)]
         waves = [place for place in PLACES if place.operator == "wave"]
         strangers = [_stranger(luck, number, markets, waves) for number in range(max(2, households // 12))]
         lost = [
-            START + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)
+            start + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)
         ]
         lost += [_moment(luck, markets) for _ in range(faults.redis_lost - len(lost))]
-        outages = tuple((_moment(luck, markets), luck.uniform(600, 7200)) for _ in range(faults.outages))
-        end = START + timedelta(days=days)
-        return cls(seed, days, tuple(people), tuple(strangers), tuple(sorted(lost)), outages, faults, end)
+        outages = [Outage(_moment(luck, markets), luck.uniform(600, 7200)) for _ in range(faults.outages)]
+        outages += [
+            Outage(_moment(luck, markets), luck.uniform(20_000, 80_000), luck.choice(("wave", "mtn")))
+            for _ in range(faults.silences)
+        ]
+        return cls(
+            seed=seed,
+            days=days,
+            people=tuple(people),
+            strangers=tuple(strangers),
+            redis_lost=tuple(sorted(lost)),
+            outages=tuple(outages),
+            acts=tuple(_acts(seed, start, days, households, faults)),
+            faults=faults,
+            start=start,
+            end=start + timedelta(days=days),
+        )
+
+
+def _acts(seed: int, start: datetime, days: int, households: int, faults: FaultRates) -> Iterator[PlannedAct]:
+    """Draws what staff and operators do; in the last two days nothing begins, so that all of it ends."""
+    luck = randomness.of("acts", seed)
+    last = max(1, days - 2)
+    for number in range(round(households * faults.staff)):
+        when = start + timedelta(days=luck.randrange(last), seconds=luck.uniform(8 * 3600, 17 * 3600))
+        kind = luck.choices(tuple(STAFF_ACTS), tuple(STAFF_ACTS.values()))[0]
+        yield PlannedAct(when, kind, f"staff {number}", luck.choice(PLACES))
+    for place in PLACES if faults.staff else ():
+        for number in range(1, timedelta(days=last) // CLAIM_EVERY + 1):
+            when = start + CLAIM_EVERY * number + timedelta(hours=luck.uniform(8, 17))
+            yield PlannedAct(when, "claim", f"claim {place.code} {number}", place)
+    for number in range(round(households * 3 * faults.corrected)):
+        when = start + timedelta(days=last) * luck.uniform(0.2, 1)
+        kind = luck.choices(tuple(OPERATOR_ACTS), tuple(OPERATOR_ACTS.values()))[0]
+        yield PlannedAct(when, kind, f"operator {number}")
 
 
 def _moment(luck: random.Random, markets: list[datetime]) -> datetime:
@@ -128,13 +210,13 @@ def _number(place: DemoMutuelle, serial: int) -> str:
     return prefix + str(serial).zfill(digits)
 
 
-def _person(luck: random.Random, number: int, markets: list[datetime]) -> PersonPlan:
+def _person(luck: random.Random, number: int, start: datetime, markets: list[datetime]) -> PersonPlan:
     """Draws a person who joins in the first third of the days and acts on three to five later markets."""
     place = PLACES[number % len(PLACES)]
     first = luck.randrange(max(1, len(markets) // 3))
     adults, children = luck.randint(1, 3), luck.randint(0, 4)
     years = "".join(f"{luck.randint(55, 99)}" for _ in range(adults)) + "".join(
-        f"{luck.randint(10, 25)}" for _ in range(children)
+        f"{start.year - 2000 - luck.randint(1, 16):02}" for _ in range(children)
     )
     later = markets[first + 1 :] or markets[-1:]
     acts = sorted(_moment(luck, later) for _ in range(luck.randint(3, 5)))

@@ -2,16 +2,20 @@
 
 import random
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any, LiteralString, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import psycopg
 from flask.testing import FlaskClient
 from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from gateway.app import create_app
@@ -23,6 +27,7 @@ from proving.simulator.outside import OutgoingCallback, SandboxProcess
 from proving.simulator.timeline import Timeline
 from workers import queues, schedule, services
 
+Result = TypeVar("Result")
 JOBS = {"money": queues.money, "messages": queues.messages, "daily": queues.daily}
 # How long a worker takes to come to a ring.
 BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0), "daily": (0.5, 30.0)}
@@ -116,6 +121,29 @@ class Product:
         """Delivers a callback. Returns the HTTP status."""
         return self.post(callback.method, callback.url, body=callback.body, headers=callback.headers)[0]
 
+    # --- the staff
+
+    def act(self, tenant_id: UUID, do: Callable[[Session], Result]) -> Result | None:
+        """Does what a manager does in one transaction. Returns None when the process crashed.
+
+        Raises what the domain raises.
+        """
+        self._has_work = True
+        self._draw_crash(self._crash_share / 10, PASSES_IN_A_REQUEST)
+        try:
+            with db.transaction(db.Role.CONSOLE, tenant_id, within_s=60) as session:
+                return do(session)
+        except Crash:
+            self._end_connections()
+            self._web = self._start_web()
+            return None
+        finally:
+            self.crash_points.disarm()
+
+    def observe(self, sql: LiteralString, values: Sequence[Any]) -> list[Any]:
+        """Returns rows of the whole database, outside the product."""
+        return self._watch.execute(sql, values).fetchall()
+
     # --- the workers
 
     def plan_work(self) -> None:
@@ -152,10 +180,10 @@ class Product:
             earliest = self._timeline.now + timedelta(seconds=1)
         self.sweep_at(earliest)
 
-    def ring(self) -> None:
-        """Rings as the scheduler does for the transaction lists."""
+    def ring(self, name: QueueName = QueueName.MONEY) -> None:
+        """Rings as the scheduler does for the transaction lists, and every hour for daily work."""
         self._has_work = True
-        self._services.doorbell.ring(QueueName.MONEY)
+        self._services.doorbell.ring(name)
 
     def _work(self, name: QueueName) -> None:
         """Does one job. After a crash the job is lost and leased rows wait for their lease to end."""

@@ -7,30 +7,38 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from random import Random
 from typing import Any
 
 import psycopg
 
 from config.settings import Settings
 from gateway.cli import true_movements
+from gateway.doorbell import QueueName
 from mutuelle import clock, db
 from mutuelle.verification import verify
-from proving.simulator import randomness, scores
+from proving.demo.demo import PLACES
+from proving.simulator import claim_office, randomness, scores, treasury
 from proving.simulator.crashes import CRASH_PLACES
 from proving.simulator.database import SeedDatabase
 from proving.simulator.outside import FAULTS, SandboxProcess
 from proving.simulator.people import BrokenPromise, Farmer, Simulation
-from proving.simulator.plan import START, Plan, Stranger
+from proving.simulator.plan import OPERATOR_ACTS, Outage, Plan, PlannedAct, Stranger
 from proving.simulator.product import Product
+from proving.simulator.staff import HOUSEHOLD_ACTS, Office
 from proving.simulator.timeline import Timeline
 from proving.stage.programs import free_port
 from workers import batch
 
-COUNTED_EVENTS = ("redis_lost", "reversed", "repeated_hop")  # counted among the faults
+COUNTED_EVENTS = ("redis_lost", *OPERATOR_ACTS, "repeated_hop", "listed_late", "other_amount")
 ENOUGH, TOUCHED = 50, 0.2  # of so many payments this share must have met a fault
 QUIET = timedelta(days=4)  # at the end: longer than money may still come late
 # Operators hardly answer.
-OUTAGE: dict[str, float | int] = {"http_500": 0.6, "timeout_before": 0.9, "timeout_s": 0, "drop": 0.5}
+OUTAGE: dict[str, float | int | str] = {"http_500": 0.6, "timeout_before": 0.9, "timeout_s": 0, "drop": 0.5}
+# One operator answers nothing, for most of a day.
+SILENCE: dict[str, float | int | str] = {"timeout_before": 1.0, "drop": 1.0}
+FEE_PERMILLE = 10
+OFFICE_ACTS = {"attribute": treasury.attribute, "pay_back": treasury.pay_back, "claim": claim_office.claim}
 AFTER_BEATS, IDLE_BEATS = 1, 144  # beats that pull lists after money moved; without it, one beat in so many
 
 
@@ -79,7 +87,7 @@ def live(
     database: SeedDatabase, plan: Plan, progress: Callable[[str], None] = lambda line: None
 ) -> Iterator["FinishedRun"]:
     """Runs the plan until everything has settled; the sandbox still answers inside the block."""
-    timeline = Timeline(START)
+    timeline = Timeline(plan.start)
     luck = randomness.of("ids", plan.seed)
     ids = partial(randomness.new_id, luck)
     clock.install(clock.Source(now=lambda: timeline.now, ids=ids, chance=luck, ticks=timeline.seconds))
@@ -116,7 +124,8 @@ def _sandbox_config(database: SeedDatabase, plan: Plan, port: int) -> dict[str, 
         # SMS contain links: they must not contain the port.
         "public_url": "http://wave.simulated",
         "journal": str(database.state_dir / f"sandbox-journal-{port}.jsonl"),
-        "virtual": {"now": START.isoformat(), "seed": plan.seed},
+        "virtual": {"now": plan.start.isoformat(), "seed": plan.seed},
+        "wave": [account | {"fee_permille": FEE_PERMILLE} for account in database.seeded["sandbox"]["wave"]],
     }
     if plan.seed % 5:
         config["africastalking"] = config["africastalking"] | {"sms": {}}
@@ -147,16 +156,15 @@ class Run:
             world.timeline.follow(Farmer(world, person).live())
         for stranger in plan.strangers:
             world.timeline.at(stranger.when, partial(self._stranger, stranger))
-        for when, seconds in plan.outages:
-            world.timeline.at(when, partial(self._set_faults, OUTAGE))
-            world.timeline.at(
-                when + timedelta(seconds=seconds), partial(self._set_faults, plan.faults.outside)
-            )
+        for outage in plan.outages:
+            self._plan_outage(outage)
         for when in plan.redis_lost:
             world.timeline.at(when, self._empty_redis)
-        for _ in range(round(len(plan.people) * 3 * plan.faults.reversed)):
-            when = START + timedelta(days=plan.days) * self._chance.uniform(0.2, 1)
-            world.timeline.at(when, self._reverse)
+        offices = {place.code: Office(world, place) for place in PLACES}
+        for act in plan.acts:
+            office = offices[act.place.code] if act.place else None
+            world.timeline.at(act.when, partial(self._act, act, office))
+        self._begin_hour()
         self._pull()
         self._until(plan.end)
         self._set_faults({})
@@ -178,7 +186,24 @@ class Run:
                 day = today
                 self._progress(f"seed {self._plan.seed}: day {day + 1}")
 
-    def _set_faults(self, faults: dict[str, float | int]) -> None:
+    def _plan_outage(self, outage: Outage) -> None:
+        """Plans the begin and the end of an outage; other faults go on where only one operator is silent."""
+        timeline, usual = self._world.timeline, self._plan.faults.outside
+        faults = usual | SILENCE | {"only": outage.only} if outage.only else OUTAGE
+        timeline.at(outage.when, partial(self._set_faults, faults))
+        timeline.at(outage.when + timedelta(seconds=outage.seconds), partial(self._set_faults, usual))
+
+    def _act(self, act: PlannedAct, office: Office | None) -> None:
+        chance = randomness.of(act.name, self._plan.seed)
+        self._world.counts[f"act {act.kind}"] += 1
+        if office is None:
+            self._correct_payment(act.kind, chance)
+        elif act.kind in OFFICE_ACTS:
+            self._world.timeline.follow(OFFICE_ACTS[act.kind](office, chance))
+        elif (household_id := office.pick(chance)) is not None:
+            self._world.timeline.follow(HOUSEHOLD_ACTS[act.kind](office, household_id, chance))
+
+    def _set_faults(self, faults: dict[str, float | int | str]) -> None:
         """Sets other faults with new draws; keeps the strikes so far."""
         outside = self._world.outside
         self._struck += outside.struck()
@@ -192,14 +217,28 @@ class Run:
         self._world.meant[transaction] = (stranger.phone, stranger.place, False)
         self._world.counts["stranger"] += 1
 
-    def _reverse(self) -> None:
-        """Makes the operator reverse a random Wave payment."""
-        payments = [
-            row for row in self._world.outside.truth() if row["operator"] == "wave" and not row["reversed"]
-        ]
-        if payments:
-            self._world.outside.reverse("wave", self._chance.choice(payments)["transaction"])
-            self._world.counts["reversed"] += 1
+    def _correct_payment(self, kind: str, chance: Random) -> None:
+        """Makes the operator take a random Wave payment back, whole or in part, or correct its fee."""
+        outside = self._world.outside
+        payments = [row for row in outside.truth() if row["operator"] == "wave" and not row["reversed"]]
+        if not payments:
+            return
+        payment = chance.choice(payments)
+        amount, left = payment["amount"], payment["amount"] - payment["returned"]
+        if kind == "correct_fee":
+            outside.correct_fee(
+                "wave", payment["transaction"], max(1, amount * chance.randint(1, 30) // 1000)
+            )
+        elif kind == "reverse_part":
+            outside.reverse("wave", payment["transaction"], chance.randint(1, left))
+        else:
+            outside.reverse("wave", payment["transaction"])
+        self._world.counts[kind] += 1
+
+    def _begin_hour(self) -> None:
+        """Rings for the daily work every hour, as the scheduler does."""
+        self._world.product.ring(QueueName.DAILY)
+        self._world.timeline.after(3600, self._begin_hour)
 
     def _empty_redis(self) -> None:
         self._world.product.empty_redis()

@@ -84,10 +84,11 @@ class _Tally:
     def add(self, movement: dict[str, Any], parts: Sequence[Part], household: Any, way: str | None) -> None:
         """Adds one movement meant for `household`; `way` is how the product can know that, or None."""
         name, amount = f"{movement['operator']} {movement['transaction']}", movement["amount"]
-        right = 0
+        right = paid_back = 0
         for part_household, kind, units, reason in parts:
             if part_household is None:
                 self.causes[reason] += 1 if kind == "suspense" else 0
+                paid_back += units if kind == "refunded" else 0
                 continue
             self.sums["attributed"] += units
             if part_household == household:
@@ -97,10 +98,10 @@ class _Tally:
         self.sums["right"] += right
         if way is not None:
             self.sums[way] += amount
-            self.sums[f"{way} found"] += min(right, amount)
-            if right < amount:
+            self.sums[f"{way} found"] += min(right + paid_back, amount)
+            if right + paid_back < amount:
                 self.broken.append(f"MISSED {name}: {right} of {amount} attributed by {way}")
-        if right > amount:
+        if right + paid_back > amount:
             self.broken.append(f"DOUBLED {name}: {right} of {amount}")
 
 
