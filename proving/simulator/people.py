@@ -221,7 +221,7 @@ class Farmer(Caller):
         yield from self.answer_prompts()
 
     def _paying(self) -> Callable[[str], str | None]:
-        step, part = STEP[self.place.scheme], self.chance.choice((1, 3, 4, 5, 6, 8))
+        step, part = STEP[self.place.scheme], self.chance.choice((1, 1, 1, 2, 3, 4, 6))
         amount = step
 
         def answer(screen: str) -> str | None:

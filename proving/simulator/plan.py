@@ -19,6 +19,8 @@ STARTS = (
 MARKET_DAYS, MARKET_S = 3, 300.0  # people act together, on every third day, within minutes
 STEP = {"SN-CMU": 100, "RW-CBHI": 1000, "ML-5050": 25}
 CATEGORIES = {"SN-CMU": (1, 1, 1, 2, 3), "RW-CBHI": (2, 3, 4), "ML-5050": (1, 1, 1, 2)}
+# Days in the middle of a seed on which only the daily work is done: waiting days end, years and bills end.
+PAUSES = (0, 95, 340)
 # What staff do, and how often beside the others.
 STAFF_ACTS = {
     "name": 6,
@@ -31,7 +33,7 @@ STAFF_ACTS = {
     "attribute": 4,
     "pay_back": 3,
 }
-CLAIM_EVERY = timedelta(days=11)
+CLAIM_EVERY = 11  # days
 OPERATOR_ACTS = {"reverse": 3, "reverse_part": 2, "correct_fee": 1}
 PREFIX = {"SN": ("+22177", 7), "RW": ("+25078", 7), "ML": ("+22370", 6)}
 
@@ -119,6 +121,19 @@ class Outage:
 
 
 @dataclass(frozen=True)
+class Calendar:
+    """The days of a seed: `days` on which things happen, half of them before a pause of `pause` days."""
+
+    start: datetime
+    days: int
+    pause: int
+
+    def moment(self, day: float) -> datetime:
+        """Returns the moment of a day, 0 being the begin of the first one."""
+        return self.start + timedelta(days=day + (self.pause if day >= self.days / 2 else 0))
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a seed decides before the first day."""
 
@@ -137,16 +152,15 @@ class Plan:
     def of(cls, seed: int, days: int, households: int, faults: FaultRates) -> "Plan":
         """Draws the plan; the same arguments give the same plan."""
         luck = randomness.of("plan", seed)
-        start = STARTS[seed % len(STARTS)]
+        calendar = Calendar(STARTS[seed % len(STARTS)], days, PAUSES[seed // len(STARTS) % len(PAUSES)])
         markets = [
-            start + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)
+            calendar.moment(day) + timedelta(hours=luck.randrange(7, 19))
+            for day in range(0, days, MARKET_DAYS)
         ]
-        people = [_person(luck, number, start, markets) for number in range(households)]
+        people = [_person(luck, number, markets) for number in range(households)]
         waves = [place for place in PLACES if place.operator == "wave"]
         strangers = [_stranger(luck, number, markets, waves) for number in range(max(2, households // 12))]
-        lost = [
-            start + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)
-        ]
+        lost = [calendar.moment(luck.uniform(0, days)) for _ in range(faults.redis_lost // 2)]
         lost += [_moment(luck, markets) for _ in range(faults.redis_lost - len(lost))]
         outages = [Outage(_moment(luck, markets), luck.uniform(600, 7200)) for _ in range(faults.outages)]
         outages += [
@@ -160,27 +174,27 @@ class Plan:
             strangers=tuple(strangers),
             redis_lost=tuple(sorted(lost)),
             outages=tuple(outages),
-            acts=tuple(_acts(seed, start, days, households, faults)),
+            acts=tuple(_acts(seed, calendar, households, faults)),
             faults=faults,
-            start=start,
-            end=start + timedelta(days=days),
+            start=calendar.start,
+            end=calendar.moment(days),
         )
 
 
-def _acts(seed: int, start: datetime, days: int, households: int, faults: FaultRates) -> Iterator[PlannedAct]:
+def _acts(seed: int, calendar: Calendar, households: int, faults: FaultRates) -> Iterator[PlannedAct]:
     """Draws what staff and operators do; in the last two days nothing begins, so that all of it ends."""
     luck = randomness.of("acts", seed)
-    last = max(1, days - 2)
+    last = max(1, calendar.days - 2)
     for number in range(round(households * faults.staff)):
-        when = start + timedelta(days=luck.randrange(last), seconds=luck.uniform(8 * 3600, 17 * 3600))
+        when = calendar.moment(luck.randrange(last)) + timedelta(hours=luck.uniform(8, 17))
         kind = luck.choices(tuple(STAFF_ACTS), tuple(STAFF_ACTS.values()))[0]
         yield PlannedAct(when, kind, f"staff {number}", luck.choice(PLACES))
     for place in PLACES if faults.staff else ():
-        for number in range(1, timedelta(days=last) // CLAIM_EVERY + 1):
-            when = start + CLAIM_EVERY * number + timedelta(hours=luck.uniform(8, 17))
+        for number in range(1, last // CLAIM_EVERY + 1):
+            when = calendar.moment(CLAIM_EVERY * number) + timedelta(hours=luck.uniform(8, 17))
             yield PlannedAct(when, "claim", f"claim {place.code} {number}", place)
     for number in range(round(households * 3 * faults.corrected)):
-        when = start + timedelta(days=last) * luck.uniform(0.2, 1)
+        when = calendar.moment(last * luck.uniform(0.2, 1))
         kind = luck.choices(tuple(OPERATOR_ACTS), tuple(OPERATOR_ACTS.values()))[0]
         yield PlannedAct(when, kind, f"operator {number}")
 
@@ -210,13 +224,13 @@ def _number(place: DemoMutuelle, serial: int) -> str:
     return prefix + str(serial).zfill(digits)
 
 
-def _person(luck: random.Random, number: int, start: datetime, markets: list[datetime]) -> PersonPlan:
+def _person(luck: random.Random, number: int, markets: list[datetime]) -> PersonPlan:
     """Draws a person who joins in the first third of the days and acts on three to five later markets."""
     place = PLACES[number % len(PLACES)]
     first = luck.randrange(max(1, len(markets) // 3))
     adults, children = luck.randint(1, 3), luck.randint(0, 4)
     years = "".join(f"{luck.randint(55, 99)}" for _ in range(adults)) + "".join(
-        f"{start.year - 2000 - luck.randint(1, 16):02}" for _ in range(children)
+        f"{markets[0].year - 2000 - luck.randint(1, 16):02}" for _ in range(children)
     )
     later = markets[first + 1 :] or markets[-1:]
     acts = sorted(_moment(luck, later) for _ in range(luck.randint(3, 5)))

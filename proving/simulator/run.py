@@ -38,6 +38,7 @@ OUTAGE: dict[str, float | int | str] = {"http_500": 0.6, "timeout_before": 0.9, 
 # One operator answers nothing, for most of a day.
 SILENCE: dict[str, float | int | str] = {"timeout_before": 1.0, "drop": 1.0}
 FEE_PERMILLE = 10
+DAILY_EVERY_S = 4 * 3600
 OFFICE_ACTS = {"attribute": treasury.attribute, "pay_back": treasury.pay_back, "claim": claim_office.claim}
 AFTER_BEATS, IDLE_BEATS = 1, 144  # beats that pull lists after money moved; without it, one beat in so many
 
@@ -164,7 +165,7 @@ class Run:
         for act in plan.acts:
             office = offices[act.place.code] if act.place else None
             world.timeline.at(act.when, partial(self._act, act, office))
-        self._begin_hour()
+        self._ring_daily()
         self._pull()
         self._until(plan.end)
         self._set_faults({})
@@ -235,10 +236,10 @@ class Run:
             outside.reverse("wave", payment["transaction"])
         self._world.counts[kind] += 1
 
-    def _begin_hour(self) -> None:
-        """Rings for the daily work every hour, as the scheduler does."""
+    def _ring_daily(self) -> None:
+        """Rings for the daily work every few hours; the scheduler does every hour."""
         self._world.product.ring(QueueName.DAILY)
-        self._world.timeline.after(3600, self._begin_hour)
+        self._world.timeline.after(DAILY_EVERY_S, self._ring_daily)
 
     def _empty_redis(self) -> None:
         self._world.product.empty_redis()
