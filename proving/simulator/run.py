@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 
 from config.settings import Settings
-from gateway.cli import true_movements
+from gateway.cli import true_movements, wallet_balances
 from gateway.doorbell import QueueName
 from mutuelle import clock, db
-from mutuelle.verification import verify
+from mutuelle.verification import balances, verify
 from proving.demo.demo import PLACES
 from proving.simulator import claim_office, randomness, scores, treasury
 from proving.simulator.crashes import CRASH_PLACES
@@ -38,7 +38,7 @@ OUTAGE: dict[str, float | int | str] = {"http_500": 0.6, "timeout_before": 0.9, 
 # One operator answers nothing, for most of a day.
 SILENCE: dict[str, float | int | str] = {"timeout_before": 1.0, "drop": 1.0}
 FEE_PERMILLE = 10
-DAILY_EVERY_S = 4 * 3600
+DAILY_EVERY_S = 6 * 3600
 OFFICE_ACTS = {"attribute": treasury.attribute, "pay_back": treasury.pay_back, "claim": claim_office.claim}
 AFTER_BEATS, IDLE_BEATS = 1, 144  # beats that pull lists after money moved; without it, one beat in so many
 
@@ -222,6 +222,9 @@ class Run:
         """Makes the operator take a random Wave payment back, whole or in part, or correct its fee."""
         outside = self._world.outside
         payments = [row for row in outside.truth() if row["operator"] == "wave" and not row["reversed"]]
+        if kind == "correct_fee":  # in the list of an earlier day nobody would read it
+            today = self._world.timeline.now.date().isoformat()
+            payments = [row for row in payments if row["at"].startswith(today)]
         if not payments:
             return
         payment = chance.choice(payments)
@@ -270,15 +273,25 @@ class FinishedRun:
         with db.transaction(db.Role.AUDITOR, within_s=600) as session:
             verified = verify.run(session, true_movements.read(outside.url + "/truth")).as_json()
         with psycopg.connect(self.database.superuser_url) as books:
-            result = scores.score(books, outside.truth(), self.world.meant, self.struck, verified)
+            now = self.world.timeline.now
+            result = scores.score(books, outside.truth(), self.world.meant, self.struck, verified, now)
             summary = scores.digest(books)
-        result.broken += self.errors.lines
+        result.broken += self.errors.lines + self._wallet_differences()
         if result.payments >= ENOUGH and result.touched < TOUCHED:
             result.broken.append(f"FAULTS touched {result.touched:.0%} of the payments only")
         habits = {
             name: times for name, times in sorted(self.world.counts.items()) if name not in COUNTED_EVENTS
         }
         return Result(self.plan.seed, result, self._faults(), habits, summary)
+
+    def _wallet_differences(self) -> list[str]:
+        """Compares each wallet's book balance with the operator's."""
+        with db.transaction(db.Role.AUDITOR) as session:
+            booked = balances.booked(session)
+        wallets = wallet_balances.ask(self.world.product.settings, booked)
+        return [
+            f"WALLET {wallet.account.code}: {wallet.difference}" for wallet in wallets if wallet.difference
+        ] + [f"WALLET {wallet.account.code}: {wallet.reason}" for wallet in wallets if wallet.answer is None]
 
     def _faults(self) -> dict[str, int]:
         """Counts every kind of fault."""

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from mutuelle import crypto
 from proving.demo.demo import PLACES, DemoMutuelle
+from proving.simulator import cover_truth
+from proving.simulator.cover_truth import PaidMoney
 
 Meant = Mapping[str, tuple[str, DemoMutuelle, bool]]  # transaction -> (phone, mutuelle, registered)
 Part = tuple[Any, str, int, str]  # household or None, kind, units, reason
@@ -80,6 +83,7 @@ class _Tally:
 
     def __init__(self, broken: list[str]) -> None:
         self.sums, self.causes, self.broken = Counter[str](), Counter[str](), broken
+        self.paid = defaultdict[Any, PaidMoney](PaidMoney)
 
     def add(self, movement: dict[str, Any], parts: Sequence[Part], household: Any, way: str | None) -> None:
         """Adds one movement meant for `household`; `way` is how the product can know that, or None."""
@@ -95,6 +99,10 @@ class _Tally:
                 right += units
             else:
                 self.broken.append(f"WRONG {name}: {units} went to another household")
+        if household is not None:
+            # A refund and a reversal may be about the same units: at least the larger of them went back.
+            gone = max(movement["returned"], paid_back)
+            self.paid[household].add(datetime.fromisoformat(movement["at"]), amount, gone)
         self.sums["right"] += right
         if way is not None:
             self.sums[way] += amount
@@ -111,10 +119,12 @@ def score(
     meant: Meant,
     struck: Sequence[dict[str, Any]],
     verified: dict[str, Any],
+    now: datetime,
 ) -> Scores:
     """Compares the books with what the simulator knows. `verified` is the report of `mutuelle verify`."""
     tally = _tally(books, truth, meant, list[str](verified["broken"]))
     sums, broken = tally.sums, tally.broken
+    broken += cover_truth.broken(books, tally.paid, now)
     doubled = _doubled(truth, broken)
     requests = {str(ref) for (ref,) in books.execute("SELECT ref FROM payments")}
     unsolicited = {movement["transaction"] for movement in truth if movement["reference"] is None}
