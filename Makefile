@@ -41,9 +41,9 @@ fresh: $(VENV)/.stamp ## delete everything that `make run` keeps in STATE_DIR
 talk: $(VENV)/.stamp ## open a phone in this terminal while `make run` runs
 	@exec $(IN) -m sandbox.talk --sandbox 'http://127.0.0.1:$(SANDBOX_PORT)' $(ARGS)
 
-simulate: $(VENV)/.stamp ## simulate thirty days of three mutuelles, then compare books and true movements: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20]
+simulate: $(VENV)/.stamp ## simulate thirty days of three mutuelles, then compare books and true movements: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20] [SHRINK=1]
 	@exec $(IN) -m proving.simulate --seed $(or $(SEED),1) --days $(or $(DAYS),30) --households $(or $(HOUSEHOLDS),100) \
-		$(if $(UNTIL),--until $(UNTIL))
+		$(if $(UNTIL),--until $(UNTIL)) $(if $(SHRINK),--shrink)
 
 chaos: $(VENV)/.stamp ## break real processes while people join and pay, then compare books and true movements: SEED=1 MINUTES=5
 	@exec $(IN) -m proving.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)

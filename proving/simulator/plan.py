@@ -1,8 +1,8 @@
 """Draws the plan of a seed: people, staff and operators, the moments they act at, and the rates of faults."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from proving.demo.demo import PLACES, DemoMutuelle
@@ -90,6 +90,10 @@ class PersonPlan:
     name: str
     second: DemoMutuelle | None = None  # another mutuelle, joined with the same phone
 
+    def act_name(self, act: datetime) -> str:
+        """Returns the name of what this person does on the day of `act`."""
+        return f"{self.name} at {act:%Y-%m-%d}"
+
 
 @dataclass(frozen=True)
 class Stranger:
@@ -109,6 +113,12 @@ class PlannedAct:
     kind: str
     name: str
     place: DemoMutuelle | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name among the events of a plan."""
+        where = f" in {self.place.code}" if self.place else ""
+        return f"{self.name}: {self.kind}{where} at {self.when:%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,42 @@ class Plan:
             faults=faults,
             start=calendar.start,
             end=calendar.moment(days),
+        )
+
+    def events(self) -> list[str]:
+        """Returns the names of all events that `only` can leave out, acts of people before the people."""
+        people = [person.act_name(act) for person in self.people for act in person.acts]
+        return [
+            *(f"fault {name}" for name, share in self.faults.outside.items() if share),
+            *(["crashes"] if self.faults.falls else []),
+            *(f"outage {outage.when:%m-%d %H:%M}" for outage in self.outages),
+            *(f"redis lost {when:%m-%d %H:%M}" for when in self.redis_lost),
+            *(f"stranger {stranger.phone[-4:]}" for stranger in self.strangers),
+            *(act.title for act in self.acts),
+            *dict.fromkeys(people),
+            *(person.name for person in self.people),
+        ]
+
+    def only(self, events: Collection[str]) -> "Plan":
+        """Returns this plan with only these of its `events`; who does not join does nothing else either."""
+        shares = {
+            name: share if f"fault {name}" in events or name in ("delay_s", "timeout_s") else 0
+            for name, share in self.faults.outside.items()
+        }
+        people = [
+            replace(person, acts=tuple(act for act in person.acts if person.act_name(act) in events))
+            for person in self.people
+            if person.name in events
+        ]
+        falls = self.faults.falls if "crashes" in events else 0.0
+        return replace(
+            self,
+            faults=replace(self.faults, outside=shares, falls=falls),
+            outages=tuple(row for row in self.outages if f"outage {row.when:%m-%d %H:%M}" in events),
+            redis_lost=tuple(row for row in self.redis_lost if f"redis lost {row:%m-%d %H:%M}" in events),
+            strangers=tuple(row for row in self.strangers if f"stranger {row.phone[-4:]}" in events),
+            acts=tuple(act for act in self.acts if act.title in events),
+            people=tuple(people),
         )
 
 

@@ -1,0 +1,40 @@
+"""Tests that a plan that breaks a promise is shrunk to the few events that break it."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proving.simulator.plan import FAULTS, Plan
+from proving.simulator.shrink import Shrinking
+
+
+@given(st.sets(st.integers(0, 99), min_size=1, max_size=6))
+def test_only_the_events_that_are_needed_together_stay(needed: set[int]) -> None:
+    events = [f"event {number}" for number in range(100)]
+    wanted = [f"event {number}" for number in sorted(needed)]
+    assert Shrinking(lambda kept: set(wanted) <= set(kept), tries=2_000).smallest(events) == wanted
+
+
+def test_the_search_ends_when_its_tries_are_used_up() -> None:
+    asked: list[Sequence[str]] = []
+
+    def fails(events: Sequence[str]) -> bool:
+        asked.append(events)
+        return "7" in events
+
+    kept = Shrinking(fails, tries=4).smallest([str(number) for number in range(64)])
+    assert len(asked) == 4
+    assert "7" in kept
+    assert len(kept) < 64
+
+
+def test_a_plan_without_events_is_quiet() -> None:
+    plan = Plan.of(6, 30, 10, FAULTS)
+    assert plan.only(plan.events()) == plan
+    quiet = plan.only([])
+    assert (quiet.people, quiet.acts, quiet.strangers, quiet.outages) == ((), (), (), ())
+    assert not any(
+        share for name, share in quiet.faults.outside.items() if name not in ("delay_s", "timeout_s")
+    )
+    assert quiet.faults.falls == 0
