@@ -62,6 +62,11 @@ class DatabaseCopies:
         self._seeded = demo.seed(self._settings(TEMPLATE), "", PUBLIC_URL)
         add_second_managers(self._settings(TEMPLATE))
 
+    @property
+    def template_url(self) -> str:
+        """The seeded database that every seed gets a copy of, for a superuser."""
+        return self._postgres.superuser_url(TEMPLATE)
+
     @contextmanager
     def copy(self) -> Iterator[SeedDatabase]:
         """Makes a database for one seed, and drops it afterwards."""
