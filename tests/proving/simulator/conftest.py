@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FEW = os.environ.get("SIMULATE_HOUSEHOLDS", "16")
+FEW = os.environ.get("SIMULATE_HOUSEHOLDS", "12")
 WHOLE = "100"
 FIXED = range(1, 1 + int(os.environ.get("SIMULATE_SEEDS", "4")))
 FRESH = random.SystemRandom().sample(range(1000, 1_000_000), max(2, len(FIXED) // 4))

@@ -21,14 +21,14 @@ def test_only_the_events_that_are_needed_together_stay(needed: set[int]) -> None
 
 
 def test_the_search_ends_when_its_tries_are_used_up() -> None:
-    asked: list[Sequence[str]] = []
+    tried: list[Sequence[str]] = []
 
     def fails(events: Sequence[str]) -> bool:
-        asked.append(events)
+        tried.append(events)
         return "7" in events
 
     kept = Shrinking(fails, tries=4).smallest([str(number) for number in range(64)])
-    assert len(asked) == 4
+    assert len(tried) == 4
     assert "7" in kept
     assert len(kept) < 64
 
