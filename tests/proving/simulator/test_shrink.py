@@ -17,7 +17,7 @@ from proving.simulator.shrink import Shrinking
 def test_only_the_events_that_are_needed_together_stay(needed: set[int]) -> None:
     events = [f"event {number}" for number in range(100)]
     wanted = [f"event {number}" for number in sorted(needed)]
-    assert Shrinking(lambda kept: set(wanted) <= set(kept), tries=2_000).smallest(events) == wanted
+    assert Shrinking(lambda rest: set(wanted) <= set(rest), tries=2_000).smallest(events) == wanted
 
 
 def test_the_search_ends_when_its_tries_are_used_up() -> None:
@@ -27,10 +27,10 @@ def test_the_search_ends_when_its_tries_are_used_up() -> None:
         tried.append(events)
         return "7" in events
 
-    kept = Shrinking(fails, tries=4).smallest([str(number) for number in range(64)])
+    rest = Shrinking(fails, tries=4).smallest([str(number) for number in range(64)])
     assert len(tried) == 4
-    assert "7" in kept
-    assert len(kept) < 64
+    assert "7" in rest
+    assert len(rest) < 64
 
 
 def test_a_plan_without_events_is_quiet() -> None:
