@@ -17,29 +17,29 @@ class Shrinking:
 
     fails: Callable[[Sequence[str]], bool]
     tries: int = TRIES
-    known: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    outcomes: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
     def smallest(self, events: Sequence[str]) -> list[str]:
         """Returns the fewest events found that still fail, in their order. All of `events` must fail."""
-        kept, parts = list(events), 2
-        while len(kept) > 1 and self.tries:
-            size = -(-len(kept) // parts)
-            chunks = [kept[start : start + size] for start in range(0, len(kept), size)]
-            rests = ([event for event in kept if event not in chunk] for chunk in map(frozenset, chunks))
+        needed, parts = list(events), 2
+        while len(needed) > 1 and self.tries:
+            size = -(-len(needed) // parts)
+            chunks = [needed[start : start + size] for start in range(0, len(needed), size)]
+            rests = ([event for event in needed if event not in chunk] for chunk in map(frozenset, chunks))
             smaller = next((rest for rest in rests if self._still_fails(rest)), None)
             if smaller is not None:
-                kept, parts = smaller, max(2, min(parts - 1, len(smaller)))
+                needed, parts = smaller, max(2, min(parts - 1, len(smaller)))
             elif size == 1:
                 break
             else:
-                parts = min(len(kept), parts * 2)
-        return kept
+                parts = min(len(needed), parts * 2)
+        return needed
 
     def _still_fails(self, events: list[str]) -> bool:
         key = tuple(events)
-        if key not in self.known:
+        if key not in self.outcomes:
             if not self.tries:
                 return False
             self.tries -= 1
-            self.known[key] = self.fails(events)
-        return self.known[key]
+            self.outcomes[key] = self.fails(events)
+        return self.outcomes[key]
