@@ -48,9 +48,15 @@ LINES_HEADER = (
     "Montant",
     "Monnaie",
     "Corrige",
+    "Jours couverts",
+    "N° au registre",
+    "Payé par le ménage",
+    "Reçus",
+    "Taille du ménage",
+    "Lieu",
 )
 SUMS_HEADER = ("Catégorie", "Ménages", "Lignes", "Montant")
-WIDTHS = (26, 7, 13, 28, 9, 14, 12, 12, 34, 44, 12, 12, 12, 12, 9, 30)
+WIDTHS = (26, 7, 13, 28, 9, 14, 12, 12, 34, 44, 12, 12, 12, 12, 9, 30, 9, 18, 14, 30, 9, 24)
 FONT, FACES = "noto", {"": "notos", "B": "notosbo"}  # Noto Sans, by the names of pymupdf_fonts
 KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -90,11 +96,12 @@ def workbook(session: Session, claim: Claim) -> bytes:
     _write(summary, first, SUMS_HEADER)
     for row, cells in enumerate(categories(session, claim), first + 1):
         _write(summary, row, cells)
-    for column, (header, width) in enumerate(zip(LINES_HEADER, WIDTHS, strict=True)):
+    columns = len(claim_csv.COLUMNS[claim.format])
+    for column, (header, width) in enumerate(zip(LINES_HEADER[:columns], WIDTHS[:columns], strict=True)):
         lines.set_column(column, column, width)
         lines.write_string(0, column, header, bold)
     for row, line in enumerate(claim_store.lines(session, claim), 1):
-        _write(lines, row, claim_csv.cells(claim.number, claim.currency, line.csv_line))
+        _write(lines, row, claim_csv.cells(claim.number, claim.currency, line.csv_line, claim.format))
     lines.freeze_panes(1, 0)
     book.close()
     return buffer.getvalue()

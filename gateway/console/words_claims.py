@@ -17,6 +17,7 @@ WORDS: dict[str, dict[str, str]] = {
     "claim-answer": {"accepted": "acceptée", "rejected": "rejetée"},
     "left-out": {
         "not-open": "droits pas encore ouverts",
+        "not-covered": "jours sans couverture ou à venir",
         "taken-back": "droits perdus : l'argent a été repris",
         "nobody": "personne sur la facture",
         "provisional": "un nom manque dans le ménage",

@@ -13,12 +13,14 @@ after.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from fractions import Fraction
+from typing import NamedTuple
 from uuid import UUID
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.errors import Conflict
 from mutuelle.schemes.money_rules import BillKind
-from mutuelle.schemes.version_rules import Stage, Version, last_day
+from mutuelle.schemes.version_rules import Stage, Version, last_day, months_after
 
 VersionOf = Callable[[date], Version]  # such as `scheme.version`
 DAY = timedelta(1)
@@ -38,12 +40,40 @@ class BillPayment:
     freed: bool = False
 
 
+class BoughtMonths(NamedTuple):
+    """Months of a bill from `since` to `until`: those that a stage bought, or a fixed year's, all of them.
+
+    A month begins on the day of the month on which the first one began.
+    """
+
+    since: date
+    until: date
+    months: int
+
+    def months_before(self, day: date) -> Fraction:
+        """How many of the months are over when `day` begins; a part of a month counts by its days."""
+        if day <= self.since:
+            return Fraction(0)
+        if day > self.until:
+            return Fraction(self.months)
+        whole = (day.year - self.since.year) * 12 + day.month - self.since.month
+        whole = min(whole, self.months - 1)
+        while self._begins(whole) > day:
+            whole -= 1
+        first, following = self._begins(whole), self._begins(whole + 1)
+        return whole + Fraction((day - first).days, (following - first).days)
+
+    def _begins(self, month: int) -> date:
+        return months_after(self.since, month) if month < self.months else self.until + DAY
+
+
 @dataclass(frozen=True)
 class CoverPeriod:
     """Cover from `since` to `until` that a stage of a bill bought, with days of grace to `grace_until`.
 
     `known_since` is the day the stage was reached; `last_stage` says that the bill has no further one.
     `bill_until` is the last day the bill can cover, or in a rolling cycle could have covered if paid whole.
+    `bought` are the months among which the days of the period are counted.
     """
 
     bill: BillState
@@ -54,6 +84,7 @@ class CoverPeriod:
     grace_until: date
     last_stage: bool
     bill_until: date
+    bought: BoughtMonths
 
 
 def payment_order(bill: BillState) -> tuple[date, str]:
@@ -123,7 +154,7 @@ def periods_bought(
         whole = version.option(bill.option).months
         last_stage, grace = stage.months >= whole, version.lapse.grace_days * DAY
         if version.cycle.kind == "fixed":
-            periods += _in_a_fixed_year(bill, stage, day, last_stage, grace)
+            periods += _in_a_fixed_year(bill, stage, day, whole, grace)
             continue
         covered_until = max((p.until for p in periods), default=None)
         since = version.begins(day, covered_until)
@@ -132,7 +163,10 @@ def periods_bought(
         months += stage.months - earlier
         first = next((p.since for p in periods if p.bill == bill), since)
         until, bill_until = last_day(run, months), last_day(first, whole)
-        periods.append(CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill_until))
+        bought = BoughtMonths(since, until, stage.months - earlier)
+        periods.append(
+            CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill_until, bought)
+        )
     return tuple(part for period in periods for part in _while_paid_for(version_of, period, money))
 
 
@@ -190,13 +224,17 @@ def stages_reached(
 
 
 def _in_a_fixed_year(
-    bill: BillState, stage: Stage, day: date, last_stage: bool, grace: timedelta
+    bill: BillState, stage: Stage, day: date, whole: int, grace: timedelta
 ) -> list[CoverPeriod]:
-    """The part of the stage's months that is still to come on the `day` it is reached, if any."""
+    """The part of the stage's months that is still to come on the `day` it is reached, if any.
+
+    `whole` are the months of the year.
+    """
     if bill.period_from is None or bill.period_until is None:
         raise Conflict(f"bill {bill.bill_id}: a fixed year needs a first and a last day")
     since = max(day, bill.period_from)
     until = min(last_day(bill.period_from, stage.months), bill.period_until)
     if since > until:
         return []
-    return [CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill.period_until)]
+    bought, last_stage = BoughtMonths(bill.period_from, bill.period_until, whole), stage.months >= whole
+    return [CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill.period_until, bought)]

@@ -272,6 +272,27 @@ class PaymentRule(Rule):
 
 
 class Subsidy(Rule):
-    """When the other payers' part of a dues bill may be claimed: once rights are open, or once billed."""
+    """When and for what the other payers' part of a dues bill may be claimed from them.
+
+    `claimable`: once rights are open, or once billed. `claim_basis`: the part that belongs to the days really
+    covered, or the whole period of a bill that has opened. What is claimed once billed asks for whole
+    periods, too. Whole periods need a `clause`: the document and the section that let a payer be asked for
+    days that nobody is covered on.
+    """
 
     claimable: Literal["when-open", "when-billed"]
+    claim_basis: Literal["days-covered", "whole-period"] = "days-covered"
+    clause: str | None = None
+
+    @model_validator(mode="after")
+    def _whole_periods_have_a_clause(self) -> Self:
+        if self.whole_periods and not (self.clause or "").strip():
+            raise ValueError("whole periods are claimed, so `clause` must name the document and its section")
+        if self.clause is not None and not self.whole_periods:
+            raise ValueError("only covered days are claimed, so leave out `clause`")
+        return self
+
+    @property
+    def whole_periods(self) -> bool:
+        """Whether a bill's whole period is claimed, and not its covered days only."""
+        return self.claim_basis == "whole-period" or self.claimable == "when-billed"

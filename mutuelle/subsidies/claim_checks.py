@@ -7,6 +7,7 @@ agree. `mutuelle verify` asks with the queries below, each of which finds what m
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,11 +15,14 @@ from sqlalchemy.orm import Session
 
 from mutuelle.organisation import tenants
 from mutuelle.subsidies import claim_amounts, claim_csv, claim_facts, claim_store, claim_totals
+from mutuelle.subsidies.claim_csv import CsvLine
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutReason, Period
 from mutuelle.subsidies.claim_store import Claim, ClaimLeftOut
 
-LineKey = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
+# Bill line, member, whether it takes back, first day; the latter only of lines for covered days, of which
+# one member may have several.
+LineKey = tuple[UUID, UUID, bool, date | None]
 # Reasons that new names, consents and evidence may remove after the draft.
 REMOVABLE_REASONS = {
     LeftOutReason.PROVISIONAL,
@@ -26,8 +30,11 @@ REMOVABLE_REASONS = {
     LeftOutReason.EVIDENCE_MISSING,
     LeftOutReason.EVIDENCE_EXPIRED,
 }
-# Fields that may be corrected in the list of members; the claim keeps them as they were.
-CORRECTABLE_FIELDS = {"name", "born"}
+# Fields that may be corrected in the lists of members, proofs and mutuelles; the claim keeps what they were.
+CORRECTABLE_FIELDS = {"name", "born", "registry_number", "place"}
+
+# Fields that the lines of a claim of format 1 do not have.
+NEW_FIELDS = {"days", "registry_number", "member_paid", "receipts", "household_size", "place"}
 
 
 @dataclass
@@ -45,12 +52,14 @@ def remake(session: Session, claim: Claim) -> ClaimComparison:
     """
     comparison, stored = ClaimComparison(), claim_store.lines(session, claim)
     csv_lines = [line.csv_line for line in stored]
-    if claim_csv.lines_hash(claim.number, claim.currency, csv_lines) != claim.lines_hash:
+    if claim_csv.lines_hash(claim.number, claim.currency, csv_lines, claim.format) != claim.lines_hash:
         comparison.differences.append("the hash is not that of the lines")
     tenant = tenants.get(session, claim.tenant_id)
     scope = ClaimScope(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id)
     period = Period(claim.period_from, claim.period_until)
-    lines, left_out = claim_amounts.judge(claim_facts.read(session, scope, period), period, again=claim.again)
+    whole = claim.format < 2  # it was drafted before covered days were counted
+    facts = claim_facts.read(session, scope, period)
+    lines, left_out = claim_amounts.judge(facts, period, again=claim.again, whole=whole)
     remade = {_key(line): line for line in lines}
     reasons = {part.bill_line_id: part.reason for part in left_out if part.reason != LeftOutReason.CLAIMED}
     for csv_line in csv_lines:
@@ -59,7 +68,7 @@ def remake(session: Session, claim: Claim) -> ClaimComparison:
             reason = reasons.get(csv_line.line.bill_line_id, "no longer owed")
             comparison.differences.append(f"line {csv_line.position}: it could not be claimed ({reason})")
         else:
-            _compare(comparison, csv_line.position, csv_line.line, line)
+            _compare(comparison, csv_line, line, NEW_FIELDS if whole else set())
     stored_reasons = _stored_reasons(session, claim)
     for line in remade.values():
         reason = stored_reasons.get(line.bill_line_id, "unknown")
@@ -69,7 +78,7 @@ def remake(session: Session, claim: Claim) -> ClaimComparison:
 
 
 def _key(line: DraftLine) -> LineKey:
-    return line.bill_line_id, line.member_id, line.amount < 0
+    return line.bill_line_id, line.member_id, line.amount < 0, line.days_from if line.days else None
 
 
 def _stored_reasons(session: Session, claim: Claim) -> dict[UUID, str]:
@@ -78,11 +87,11 @@ def _stored_reasons(session: Session, claim: Claim) -> dict[UUID, str]:
     return {row.bill_line_id: row.reason for row in rows if row.reason != LeftOutReason.CLAIMED}
 
 
-def _compare(comparison: ClaimComparison, position: int, stored: DraftLine, remade: DraftLine) -> None:
-    for name in DraftLine.__dataclass_fields__:
-        if getattr(stored, name) != getattr(remade, name):
+def _compare(comparison: ClaimComparison, stored: CsvLine, remade: DraftLine, ignored: set[str]) -> None:
+    for name in DraftLine.__dataclass_fields__.keys() - ignored:
+        if getattr(stored.line, name) != getattr(remade, name):
             messages = comparison.since if name in CORRECTABLE_FIELDS else comparison.differences
-            messages.append(f"line {position}: {name} is not what it was")
+            messages.append(f"line {stored.position}: {name} is not what it was")
 
 
 WRONG_LINES = """
@@ -101,10 +110,14 @@ SELECT l.id FROM bill_lines l
 CROSS JOIN LATERAL (
     SELECT member_id, sum(sign(amount)) AS times, sum(amount) AS units FROM live_claim_lines(l.tenant_id)
     WHERE bill_line_id = l.id GROUP BY member_id) c
+CROSS JOIN LATERAL (
+    SELECT coalesce(bool_or(k.days IS NULL), false) AS whole FROM claim_lines k
+    JOIN subsidy_claims s ON s.tenant_id = k.tenant_id AND s.id = k.claim_id AND s.state <> 'cancelled'
+    WHERE k.tenant_id = l.tenant_id AND k.bill_line_id = l.id) k
 WHERE EXISTS (SELECT FROM claim_lines k WHERE k.tenant_id = l.tenant_id AND k.bill_line_id = l.id)
-GROUP BY l.tenant_id, l.id, l.amount
-HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0
-    OR abs(sum(c.units)) > abs(l.amount)
+GROUP BY l.tenant_id, l.id, l.amount, k.whole
+HAVING (k.whole AND max(c.times * sign(l.amount)) > 1) OR (k.whole AND min(c.times * sign(l.amount)) < 0)
+    OR min(c.units * sign(l.amount)) < 0 OR abs(sum(c.units)) > abs(l.amount)
 """
 # Looks at each bill without an unanswered line, as the last claim that names the bill left it. A decrease of
 # the bill does not count while it is not due: it came after that claim, or the claim left it out for another
@@ -178,7 +191,7 @@ def other_hash(session: Session) -> Iterator[str]:
     """Yields the numbers of the claims whose hash is not that of their lines."""
     for claim in _all(session):
         csv_lines = [line.csv_line for line in claim_store.lines(session, claim)]
-        if claim_csv.lines_hash(claim.number, claim.currency, csv_lines) != claim.lines_hash:
+        if claim_csv.lines_hash(claim.number, claim.currency, csv_lines, claim.format) != claim.lines_hash:
             yield claim.number
 
 

@@ -7,6 +7,12 @@ double quote in it is doubled. Lines are in the order of their positions, days a
 in smallest units of the currency without separators, negative where the line takes back. `corrects` is empty,
 or the claim and the line that this line takes back or asks for again. A cell of text that begins with
 = + - @ or ' has an apostrophe before it, so that no spreadsheet reads it as a formula.
+
+The columns follow the format of the claim. Format 1 ends with `corrects`. Format 2 adds `days` (how many of
+the days from `from` to `until` it asks for: all of them, each a day on which the member was covered; empty
+where the bill's whole period is asked for), `registry_number` (empty where the evidence is none),
+`member_paid` and `receipts` (what the household had paid on the bill by the end of the claim's period, and
+the operators' transactions, separated by spaces), `household_size` (on the last day) and `place`.
 """
 
 import hashlib
@@ -15,7 +21,8 @@ from dataclasses import dataclass
 
 from mutuelle.subsidies.claim_lines import DraftLine
 
-COLUMNS = (
+FORMAT = 2  # of the claims that are drafted now
+COLUMNS_1 = (
     "claim",
     "line",
     "household",
@@ -33,6 +40,10 @@ COLUMNS = (
     "currency",
     "corrects",
 )
+COLUMNS = {
+    1: COLUMNS_1,
+    2: (*COLUMNS_1, "days", "registry_number", "member_paid", "receipts", "household_size", "place"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,22 +55,22 @@ class CsvLine:
     corrects: str = ""
 
 
-def csv(number: str, currency: str, lines: Iterable[CsvLine]) -> bytes:
-    """Returns the file of the claim `number`; always the same bytes for the same lines."""
-    rows = [",".join(COLUMNS)]
-    rows += [",".join(map(_cell, cells(number, currency, line))) for line in lines]
+def csv(number: str, currency: str, lines: Iterable[CsvLine], file_format: int = FORMAT) -> bytes:
+    """Returns the file of the claim `number`; always the same bytes for the same lines and format."""
+    rows = [",".join(COLUMNS[file_format])]
+    rows += [",".join(map(_cell, cells(number, currency, line, file_format))) for line in lines]
     return ("\n".join(rows) + "\n").encode()
 
 
-def lines_hash(number: str, currency: str, lines: Iterable[CsvLine]) -> bytes:
+def lines_hash(number: str, currency: str, lines: Iterable[CsvLine], file_format: int = FORMAT) -> bytes:
     """Returns the SHA-256 of the file of the claim `number`."""
-    return hashlib.sha256(csv(number, currency, lines)).digest()
+    return hashlib.sha256(csv(number, currency, lines, file_format)).digest()
 
 
-def cells(number: str, currency: str, csv_line: CsvLine) -> tuple[str | int, ...]:
-    """Returns the cell of each column of a line; amounts, years and positions are numbers."""
+def cells(number: str, currency: str, csv_line: CsvLine, file_format: int = FORMAT) -> tuple[str | int, ...]:
+    """Returns the cell of each column of a line; amounts, years, counts and positions are numbers."""
     line = csv_line.line
-    return (
+    columns: tuple[str | int | None, ...] = (
         number,
         csv_line.position,
         line.number,
@@ -76,7 +87,14 @@ def cells(number: str, currency: str, csv_line: CsvLine) -> tuple[str | int, ...
         line.amount,
         currency,
         csv_line.corrects,
+        line.days,
+        line.registry_number,
+        line.member_paid,
+        line.receipts,
+        line.household_size,
+        line.place,
     )
+    return tuple("" if cell is None else cell for cell in columns[: len(COLUMNS[file_format])])
 
 
 def _cell(value: str | int) -> str:

@@ -147,6 +147,7 @@ def _write(
         state=ClaimState.DRAFTED,
         made_by=made_by,
         made_at=scope.at,
+        format=claim_csv.FORMAT,
     )
     session.add(claim)
     session.flush()

@@ -33,24 +33,34 @@ class NotClaimable(Exception):
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Why a bill line may be claimed: the members it covers, first and last day, the evidence in words."""
+    """Why a bill line may be claimed: the members it covers, first and last day, the evidence in words.
+
+    `registry_number` is the number of the evidence in a social registry, if that is what it is.
+    """
 
     members: tuple[ClaimMember, ...]
     days: tuple[date, date]
     evidence: str
+    registry_number: str | None = None
 
 
-def eligibility_of(household: ClaimHousehold, payable: PayableLine, period: Period) -> Eligibility:
-    """Returns why a bill line may be claimed. Raises NotClaimable when it may not."""
+def eligibility_of(
+    household: ClaimHousehold, payable: PayableLine, period: Period, covered_from: date | None = None
+) -> Eligibility:
+    """Returns why a bill line may be claimed. Raises NotClaimable when it may not.
+
+    Where it is claimed by covered days, `covered_from` is the first of them.
+    """
     version = schemes.get(payable.scheme).version(payable.version)
-    days = _days(household.books, payable, period, version)
+    days = (covered_from, covered_from) if covered_from else _days(household.books, payable, period, version)
     members = members_who_changed(household.members, payable)
     members = members or members_covered(household.members, payable, version)
     if not members:
         raise NotClaimable(LeftOutReason.NOBODY)
     if any(member.name is None for member in members):
         raise NotClaimable(LeftOutReason.PROVISIONAL)
-    return Eligibility(members, days, _evidence(household, version.category(payable.category), days[0]))
+    evidence, number = _evidence(household, version.category(payable.category), days[0])
+    return Eligibility(members, days, evidence, number)
 
 
 def _days(books: HouseholdBooks, payable: PayableLine, period: Period, version: Version) -> tuple[date, date]:
@@ -109,12 +119,15 @@ def members_covered(
     return tuple(member for member in present if member in chosen)
 
 
-def _evidence(household: ClaimHousehold, category: Category, day: date) -> str:
-    """Returns what proves the category on `day`, in French, as the claim says it to its payer."""
+def _evidence(household: ClaimHousehold, category: Category, day: date) -> tuple[str, str | None]:
+    """Returns what proves the category on `day`, in French, as the claim says it to its payer.
+
+    The second value is its number in a social registry, or None.
+    """
     if category.evidence is None and category.billed_as == category.code:
         if household.consent is None:
             raise NotClaimable(LeftOutReason.NO_CONSENT)
-        return f"adhésion {household.number}, consentement du {household.consent}"
+        return f"adhésion {household.number}, consentement du {household.consent}", None
     checked = [
         proof
         for proof in household.proofs
@@ -125,4 +138,4 @@ def _evidence(household: ClaimHousehold, category: Category, day: date) -> str:
         raise NotClaimable(LeftOutReason.EVIDENCE_EXPIRED if checked else LeftOutReason.EVIDENCE_MISSING)
     proof = max(in_force, key=lambda proof: proof.since)
     kind = EVIDENCE_WORDS.get(proof.evidence or "", " ".join((proof.evidence or "").split()))
-    return f"{kind}, depuis le {proof.since}, dossier {str(proof.id)[:8]}"
+    return f"{kind}, depuis le {proof.since}, dossier {str(proof.id)[:8]}", proof.number

@@ -15,10 +15,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock
-from mutuelle.cover import cover_books
+from mutuelle import clock, crypto
+from mutuelle.cover import cover_books, insured_people
 from mutuelle.cover.cover_books import BOOKS, HouseholdBooks
+from mutuelle.households.evidence_numbers import REGISTRY_KINDS
 from mutuelle.households.households import MemberKind
+from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import CategoryState
 from mutuelle.subsidies.claim_lines import (
@@ -75,8 +77,8 @@ _CLAIMED = """
         AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
-# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money, by the day
-# of each line.
+# The lines of each bill with a line of the period, an earlier one not wholly claimed, or one of a household
+# that lost money, by the day of each line.
 _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
@@ -91,19 +93,27 @@ WITH claimed AS ({_CLAIMED}), held AS (
     WHERE l.tenant_id = :tenant AND l.payer = :payer
         AND l.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
         AND b.kind = 'dues' AND l.amount <> 0 AND (j.at IS NULL OR j.at <= :at)
+        AND coalesce(j.on_day, b.issued) <= :until
+), due AS (
+    SELECT owed.bill_id FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
+    WHERE on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
+        SELECT FROM allocations a
+        WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
+        AND a.kind = 'bill' AND a.amount < 0)
 )
-SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
-WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
-    SELECT FROM allocations a
-    WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
-    AND a.kind = 'bill' AND a.amount < 0))
+SELECT * FROM owed WHERE bill_id IN (SELECT bill_id FROM due)
 """  # noqa: S608  # our own words
 _CLAIMED_OF = f"""
 WITH claimed AS ({_CLAIMED})
 SELECT * FROM claimed WHERE household_id = ANY(:household_ids) ORDER BY made_at, position
 """  # noqa: S608 - only our own text
 _HOUSEHOLDS = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:household_ids)"
-_MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:household_ids)"
+_MEMBERS = """
+SELECT m.*, m.kind = 'head' AS head,
+    (SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]')
+        FROM member_classes c WHERE c.tenant_id = m.tenant_id AND c.member_id = m.id) AS statuses
+FROM members m WHERE m.tenant_id = :tenant AND m.household_id = ANY(:household_ids)
+"""
 _PROOFS = """
 SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:household_ids) ORDER BY since, id
 """
@@ -122,6 +132,11 @@ JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_
 WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:household_ids)
 AND a.kind = 'bill' AND a.at > :at
 """
+_RECEIPTS = """
+SELECT DISTINCT a.household_id, r.id, r.transaction FROM allocations a
+JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
+WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:household_ids) AND a.kind = 'bill'
+"""
 
 
 def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHousehold | UnreadableHousehold]:
@@ -137,10 +152,11 @@ def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHouse
     values = scope.values(household_ids=list(payables))
     rows = _HouseholdRows(
         scope,
+        tenants.get(session, scope.tenant_id).name,  # a mutuelle has no place yet: its name says where it is
         payables,
         *(
             by_household(query, values)
-            for query in (_MEMBERS, _PROOFS, _CLAIMED_OF, _CONSENTS, _BOOKS, _LATER)
+            for query in (_MEMBERS, _PROOFS, _CLAIMED_OF, _CONSENTS, _BOOKS, _LATER, _RECEIPTS)
         ),
     )
     return [_household(rows, row) for row in session.execute(text(_HOUSEHOLDS), values)]
@@ -151,6 +167,7 @@ class _HouseholdRows:
     """The rows of all tables, by household."""
 
     scope: ClaimScope
+    place: str
     payables: Mapping[UUID, list[Any]]
     members: Mapping[UUID, list[Any]]
     proofs: Mapping[UUID, list[Any]]
@@ -158,6 +175,7 @@ class _HouseholdRows:
     consents: Mapping[UUID, list[Any]]
     books: Mapping[UUID, list[Any]]
     later: Mapping[UUID, list[Any]]
+    receipts: Mapping[UUID, list[Any]]
 
 
 def _household(rows: _HouseholdRows, home: Any) -> ClaimHousehold | UnreadableHousehold:
@@ -178,6 +196,9 @@ def _household(rows: _HouseholdRows, home: Any) -> ClaimHousehold | UnreadableHo
             ),
             payables=tuple(_payable_line(row) for row in rows.payables[home.id]),
             claimed=tuple(claimed),
+            people=tuple(insured_people.read(rows.members.get(home.id, ()))),
+            receipts=tuple((row.id, row.transaction) for row in rows.receipts.get(home.id, ())),
+            place=rows.place,
         )
     except Exception as error:  # of any kind, such as a rule version that is gone: the others are claimed
         log.exception("a household cannot be claimed: %s", type(error).__name__)
@@ -218,6 +239,7 @@ def _payable_line(row: Any) -> PayableLine:
         period=(row.period_from, row.period_until) if row.period_from else None,
         payer=row.payer,
         reason=row.reason,
+        made_under=row.made_under,
     )
 
 
@@ -235,8 +257,15 @@ def _member(row: Any) -> ClaimMember:
 
 
 def _proof(row: Any) -> ClaimProof:
+    is_listed = row.evidence in REGISTRY_KINDS and row.reference_cipher is not None
     return ClaimProof(
-        row.id, row.category, row.standing == CategoryState.CHECKED, row.evidence, row.since, row.until
+        id=row.id,
+        category=row.category,
+        checked=row.standing == CategoryState.CHECKED,
+        evidence=row.evidence,
+        since=row.since,
+        until=row.until,
+        number=crypto.open_number(row.reference_cipher) if is_listed else None,
     )
 
 

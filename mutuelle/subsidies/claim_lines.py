@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.relationships import NotedRelationship
 
 
@@ -31,6 +32,7 @@ class LeftOutReason(StrEnum):
     """Why a claim leaves out units of a bill line; the values are stored."""
 
     NOT_OPEN = "not-open"
+    NOT_COVERED = "not-covered"
     TAKEN_BACK = "taken-back"
     NOBODY = "nobody"
     PROVISIONAL = "provisional"
@@ -58,6 +60,7 @@ class PayableLine:
     """A line of a dues bill that the payer owes; `period` bounds a fixed year.
 
     `on_day` is the bill's day, or the later day of the adjustment that wrote the line, for its `reason`.
+    `made_under` is the version of the rules that the bill was made under, if the line follows a newer one.
     """
 
     line_id: UUID
@@ -73,6 +76,7 @@ class PayableLine:
     period: tuple[date, date] | None
     payer: str
     reason: str | None = None
+    made_under: date | None = None
 
     @property
     def category(self) -> str:
@@ -95,7 +99,10 @@ class ClaimMember:
 
 @dataclass(frozen=True)
 class ClaimProof:
-    """A category of the household and its evidence, in force from `since` to `until` if it was checked."""
+    """A category of the household and its evidence, in force from `since` to `until` if it was checked.
+
+    `number` is the number in a social registry, where that is the evidence.
+    """
 
     id: UUID
     category: str
@@ -103,11 +110,17 @@ class ClaimProof:
     evidence: str | None
     since: date
     until: date | None
+    number: str | None = None
 
 
 @dataclass(frozen=True)
 class DraftLine:
-    """One member's part of one bill line, as a claim freezes it; `corrects` is a line of an earlier claim."""
+    """One member's part of one bill line, as a claim freezes it; `corrects` is a line of an earlier claim.
+
+    `days` counts the covered days from `days_from` to `days_until` that it asks for; None where it asks for a
+    bill's whole period. `member_paid` is what the household had paid on the bill by the end of the claim's
+    period, in whole units, and `receipts` are the operators' transactions of that money, separated by spaces.
+    """
 
     household_id: UUID
     number: str
@@ -125,6 +138,12 @@ class DraftLine:
     amount: int
     bill_line_id: UUID
     corrects: UUID | None
+    days: int | None = None
+    registry_number: str | None = None
+    member_paid: int | None = None
+    receipts: str | None = None
+    household_size: int | None = None
+    place: str | None = None
 
     @classmethod
     def of(cls, row: Any) -> "DraftLine":
@@ -157,6 +176,8 @@ class ClaimHousehold:
     """A household as the claim rules read it.
 
     `consent` is the local date of the consent to membership; `claimed` holds earlier lines, oldest first.
+    `people` are the members as the rules of rights read them. `receipts` are the operators' transactions of
+    the money in `books`.
     """
 
     id: UUID
@@ -167,6 +188,9 @@ class ClaimHousehold:
     books: HouseholdBooks
     payables: tuple[PayableLine, ...]
     claimed: tuple[EarlierLine, ...]
+    people: tuple[InsuredPerson, ...] = ()
+    receipts: tuple[tuple[UUID, str], ...] = ()
+    place: str = ""
 
 
 @dataclass(frozen=True)

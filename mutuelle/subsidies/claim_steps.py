@@ -18,15 +18,8 @@ from mutuelle.money import Money
 from mutuelle.organisation.logins import Manager
 from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
-from mutuelle.subsidies import (
-    claim_checks,
-    claim_store,
-    claim_totals,
-)
-from mutuelle.subsidies.claim_lines import (
-    ClaimState,
-    LineAnswer,
-)
+from mutuelle.subsidies import claim_checks, claim_csv, claim_store, claim_totals
+from mutuelle.subsidies.claim_lines import ClaimState, LineAnswer
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim, ClaimAnswer, ClaimLine, ClaimPayment
 
 MOVES = {
@@ -51,11 +44,13 @@ def check(session: Session, manager: Manager, claim: Claim) -> None:
     """Records that a second person agrees, and that the claim can still be made from the books unchanged.
 
     Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for the person who drafted it,
-    "claim.stale" with the first difference when it must be drafted anew.
+    "claim.stale" with the first difference when it must be drafted anew, as a draft of an older format must.
     """
     claim = _lock(session, claim, ClaimState.CHECKED)
     if claim.made_by == manager.id:
         raise Refused("claim.four-eyes")
+    if claim.format != claim_csv.FORMAT:
+        raise Refused("claim.stale", first="it was drafted before covered days were counted")
     if differences := claim_checks.remake(session, claim).differences:
         raise Refused("claim.stale", first=differences[0])
     claim.state, claim.checked_by, claim.checked_at = ClaimState.CHECKED, manager.id, clock.now()

@@ -21,7 +21,8 @@ from mutuelle.subsidies.claim_lines import DraftLine
 class Claim(Row):
     """What we ask of one payer for the days of a period.
 
-    After the draft only its state changes, with the person and the moment of each change.
+    After the draft only its state changes, with the person and the moment of each change. `format` is the
+    version of its CSV file.
     """
 
     __tablename__ = "subsidy_claims"
@@ -48,6 +49,7 @@ class Claim(Row):
     sent_at: Mapped[datetime | None]
     ended_by: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
+    format: Mapped[int]
 
 
 class ClaimLine(Row):
@@ -74,6 +76,12 @@ class ClaimLine(Row):
     amount: Mapped[int]
     bill_line_id: Mapped[UUID]
     corrects: Mapped[UUID | None]
+    days: Mapped[int | None]
+    registry_number: Mapped[str | None]
+    member_paid: Mapped[int | None]
+    receipts: Mapped[str | None]
+    household_size: Mapped[int | None]
+    place: Mapped[str | None]
 
 
 class ClaimLeftOut(Row):
@@ -180,7 +188,8 @@ def lines(session: Session, claim: Claim, limit: int | None = None, offset: int 
 
 def file(session: Session, claim: Claim) -> bytes:
     """Returns the CSV file of the claim's lines, whose SHA-256 is the claim's hash."""
-    return claim_csv.csv(claim.number, claim.currency, [line.csv_line for line in lines(session, claim)])
+    csv_lines = [line.csv_line for line in lines(session, claim)]
+    return claim_csv.csv(claim.number, claim.currency, csv_lines, claim.format)
 
 
 def payments(session: Session, claim: Claim) -> Sequence[ClaimPayment]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy.orm import Session
 
-from mutuelle.subsidies import claim_checks
+from mutuelle.subsidies import claim_checks, claim_day_checks
 from mutuelle.verification.question import Find, Question, query
 
 _TRAIL = """
@@ -65,6 +65,25 @@ QUESTIONS: tuple[Question, ...] = (
         claim_checks.PAID_TWICE,
     ),
     query("claim-once", "I12", "No part of a bill is claimed twice.", "bill line {}", claim_checks.TWICE),
+    query(
+        "claim-day-once",
+        "I12",
+        "No day of a member is claimed twice of one payer.",
+        "claim {}",
+        claim_day_checks.DAY_TWICE,
+    ),
+    Question(
+        "claim-day-open",
+        "I12",
+        "The rights of its member were open on each day that a claim line asks for.",
+        _claims(claim_day_checks.days_not_open),
+    ),
+    Question(
+        "claim-day-worth",
+        "I12",
+        "A claim line asks what its days are worth.",
+        _claims(claim_day_checks.amounts_not_worth),
+    ),
     query(
         "claim-accepted",
         "I12",

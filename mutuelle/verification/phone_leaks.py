@@ -30,6 +30,8 @@ NAMES = {
     "heard",
     "cursor",
     "overlap_cursor",
+    "registry_number",
+    "receipts",
 }
 _KEY = "coalesce(to_jsonb(t) ->> 'id', to_jsonb(t) ->> 'session_id', to_jsonb(t) ->> 'household_id')"
 _TABLES = """

@@ -18,6 +18,7 @@ from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
 from tests.gateway.console.conftest import Site, Visitor
 from tests.gateway.console.test_pages import ENGLISH, visible_text
+from tests.mutuelle.schemes.world import whole_period_books
 
 FORTY_DAYS_S = 40 * 86_400
 
@@ -34,7 +35,8 @@ def claiming(site: Site) -> Iterator[Site]:
             for member in households.members_of(session, tenant_id, site.scene.households[name].id):
                 member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=FORTY_DAYS_S))
-    yield site
+    with whole_period_books():
+        yield site
     clock.install(clock.Source())
 
 

@@ -15,10 +15,10 @@ from mutuelle.errors import Refused
 from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
 from mutuelle.payments import ledger
-from mutuelle.subsidies import claim_amounts, claim_checks, claim_drafts
-from mutuelle.subsidies.claim_amounts import shares
+from mutuelle.subsidies import claim_checks, claim_drafts, claim_whole_bills
 from mutuelle.subsidies.claim_balances import ClaimBalances
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, DraftLine, PayableLine, Period
+from mutuelle.subsidies.claim_shares import shares
 from mutuelle.subsidies.claim_steps import PayerAnswer
 from tests.mutuelle.subsidies import world as offices
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
@@ -230,7 +230,7 @@ def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carr
     others = [member for member in people if member.id != ids[leaver]]
     ledger = ClaimBalances(household)
     ledger.book(bill.bill_id, lines)
-    parts = claim_amounts.split_decrease(ledger, smaller.bill_id, [(people[leaver], -less)], others)
+    parts = claim_whole_bills.split_decrease(ledger, smaller.bill_id, [(people[leaver], -less)], others)
     given_back = {member.id: -units for member, units in parts}
     assert sum(given_back.values()) == less
     assert given_back[ids[leaver]] == min(less, claimed[leaver]) or sum(claimed) < less

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from mutuelle.subsidies.claim_amounts import judge
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, EarlierLine, Period
 from tests.mutuelle.subsidies.test_rule_books import household
 
+pytestmark = pytest.mark.usefixtures("whole_periods")
 MONTHS = [date(2026 + (7 + n) // 12, (7 + n) % 12 + 1, 15) for n in range(1, 12)]  # of the household's year
 YEAR_AFTER = date(2027, 9, 30)  # the last payment has opened rights by then
 EVENTS = ("none", "joins", "leaves", "dearer", "cheaper", "reversed", "paid")

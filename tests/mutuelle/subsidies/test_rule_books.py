@@ -25,6 +25,7 @@ from mutuelle.subsidies.claim_lines import (
 )
 from tests.mutuelle.schemes import world
 
+pytestmark = pytest.mark.usefixtures("whole_periods")
 DAY = date(2026, 8, 3)
 Answer = Literal["accepted", "rejected"] | None
 AUGUST = Period(date(2026, 8, 1), date(2026, 8, 31))
@@ -118,7 +119,11 @@ def test_who_costs_nothing_has_no_line() -> None:
 def test_odd_units_go_to_the_head_and_people_beyond_the_limit_are_not_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    book = world.scheme("SN-CMU", household={"people_max": 2, "beyond": "not-covered"})
+    book = world.scheme(
+        "SN-CMU",
+        household={"people_max": 2, "beyond": "not-covered"},
+        subsidy=world.WHOLE_PERIODS,
+    )
     monkeypatch.setattr(schemes, "known", lambda: {"SN-CMU": book})
     three = household("SN-CMU", [1985, 1990, 2015], "general", "state")
     odd = replace(three, payables=(replace(three.payables[0], amount=7_001),))
@@ -129,7 +134,7 @@ def test_odd_units_go_to_the_head_and_people_beyond_the_limit_are_not_named(
 def test_a_book_may_say_that_a_bill_is_claimed_once_written(monkeypatch: pytest.MonkeyPatch) -> None:
     unpaid = household("SN-CMU", [1985, 1990], "general", "state", paid=0)
     assert amounts(judge([unpaid], AUGUST)) == ([], {"not-open": 7_000})
-    book = world.scheme("SN-CMU", subsidy={"claimable": "when-billed"})
+    book = world.scheme("SN-CMU", subsidy={"claimable": "when-billed", "clause": "Decree 1, section 2"})
     monkeypatch.setattr(schemes, "known", lambda: {"SN-CMU": book})
     lines, left_out = judge([unpaid], AUGUST)
     assert ([line.amount for line in lines], left_out) == ([3_500, 3_500], [])

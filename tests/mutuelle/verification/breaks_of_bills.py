@@ -76,12 +76,21 @@ BREAKS: dict[str, Break] = {
     "a claim is called paid": ("claim-paid", ("DELETE FROM claim_payments",
         "DELETE FROM audit WHERE action = 'claim-paid'"), set()),
     "a payer accepted more than it owes": ("claim-accepted", (
-        "UPDATE claim_lines SET amount = amount + 1",),
-        {"claim-total", "claim-hash", "claim-once", "claim-paid"}),
+        "UPDATE claim_lines SET amount = amount + 9000",),
+        {"claim-total", "claim-hash", "claim-once", "claim-paid", "claim-day-worth"}),
     "a part of a bill is claimed twice": ("claim-once", (
         f"INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 99, {LINE_COLUMNS}"
         " FROM claim_lines WHERE position = 1",), {"claim-total", "claim-hash", "claim-paid",
-        LEDGER}),
+        "claim-day-once", LEDGER}),
+    "a day is claimed twice": ("claim-day-once", (
+        f"INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 99, {LINE_COLUMNS}, days"
+        " FROM claim_lines WHERE position = 1",), {"claim-total", "claim-hash", "claim-paid", LEDGER}),
+    "a line asks for days of waiting": ("claim-day-open", (
+        "UPDATE claim_lines SET days_from = days_from - 3, days = days + 3 WHERE position = 1",),
+        {"claim-hash"}),
+    "a line asks a franc too much for its days": ("claim-day-worth", (
+        "UPDATE claim_lines SET amount = amount + 1 WHERE position = 1",),
+        {"claim-total", "claim-hash", "claim-paid", LEDGER}),
     "the ledger says another total": ("claim-posted", (
         "UPDATE postings SET amount = amount + 1 WHERE source LIKE 'receivable:%'",), {LEDGER}),
     "a transfer pays twice": ("claim-payment-once", (
