@@ -218,7 +218,10 @@ def _describe(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     yield "joining fee", f"{Money(fee.amount, book.currency)} per {fee.per}"
     yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues: {version.payment.arrears}"
     if version.subsidy:
-        yield "subsidy", f"what others pay of a bill may be claimed {version.subsidy.claimable}"
+        basis = "for the days really covered"
+        if version.subsidy.whole_periods:
+            basis = f"for whole periods ({version.subsidy.clause})"
+        yield "subsidy", f"what others pay of a bill may be claimed {version.subsidy.claimable}, {basis}"
     yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
     ages = version.dependants
     yield "dependants", ", ".join(ages.relationships) or "whatever their relationship to the head"

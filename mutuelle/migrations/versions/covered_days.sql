@@ -10,6 +10,7 @@ ALTER TABLE claim_lines
     ADD COLUMN place text CHECK (btrim(place) <> ''),
     -- Every day from the first to the last is asked for: a span with a gap is two lines.
     ADD CONSTRAINT claim_lines_days CHECK (days = days_until - days_from + 1);
+CREATE INDEX claim_lines_member ON claim_lines (tenant_id, member_id, days_until);
 
 -- A line is of a draft, of a member who has a name, and of a bill line of that payer and household. Under the household's
 -- lock: no member's part of a bill line is claimed twice, no day of it is asked for twice, and no two bills are claimed for
@@ -38,12 +39,23 @@ BEGIN
     END IF;
     SELECT sum(sign(amount)) FILTER (WHERE member_id = NEW.member_id), sum(amount) FILTER (WHERE member_id = NEW.member_id),
         sum(amount) INTO times, part, units FROM live_claim_lines(NEW.tenant_id) WHERE bill_line_id = NEW.bill_line_id;
-    IF (NEW.days IS NULL AND times * sign(owed.amount) NOT IN (0, 1)) OR part * sign(owed.amount) < 0 OR abs(units) > abs(owed.amount) THEN
+    IF (NEW.days IS NULL AND times * sign(owed.amount) NOT IN (0, 1)) OR part * sign(owed.amount) < 0
+        OR abs(units) > abs(owed.amount) THEN
         RAISE EXCEPTION 'a part of a bill is claimed twice' USING ERRCODE = 'unique_violation';
     END IF;
-    IF NEW.days IS NOT NULL AND EXISTS (SELECT FROM generate_series(NEW.days_from, NEW.days_until, interval '1 day') d
-            JOIN live_claim_lines(NEW.tenant_id) c ON c.bill_line_id = NEW.bill_line_id AND c.member_id = NEW.member_id
-                AND d.d::date BETWEEN c.days_from AND c.days_until
+    -- Most lines share no day with another of the member: only those that do are compared day by day.
+    IF NOT EXISTS (SELECT FROM claim_lines c WHERE c.tenant_id = NEW.tenant_id AND c.member_id = NEW.member_id
+            AND c.days_until >= NEW.days_from AND c.days_from <= NEW.days_until AND c.id <> NEW.id) THEN
+        IF NEW.days IS NOT NULL AND sign(NEW.amount) <> sign(owed.amount) THEN
+            RAISE EXCEPTION 'a day is given back that was not claimed' USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF NEW.days IS NOT NULL AND EXISTS (SELECT FROM live_claim_lines(NEW.tenant_id) c
+            CROSS JOIN LATERAL generate_series(greatest(c.days_from, NEW.days_from), least(c.days_until, NEW.days_until),
+                interval '1 day') d
+            WHERE c.bill_line_id = NEW.bill_line_id AND c.member_id = NEW.member_id
+                AND c.days_from <= NEW.days_until AND c.days_until >= NEW.days_from
             GROUP BY d.d HAVING sum(sign(c.amount)) * sign(owed.amount) NOT IN (0, 1)) THEN
         RAISE EXCEPTION 'a day of a bill is claimed twice' USING ERRCODE = 'unique_violation';
     END IF;

@@ -24,7 +24,7 @@ FORTY_DAYS_S = 40 * 86_400
 
 
 @pytest.fixture
-def claiming(site: Site) -> Iterator[Site]:
+def covered(site: Site) -> Iterator[Site]:
     """Names Fatou's household and eleven others, which have paid, and moves the clock on by forty days."""
     tenant_id = site.scene.senegal.tenant_id
     for n in range(11):
@@ -35,9 +35,15 @@ def claiming(site: Site) -> Iterator[Site]:
             for member in households.members_of(session, tenant_id, site.scene.households[name].id):
                 member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=FORTY_DAYS_S))
-    with whole_period_books():
-        yield site
+    yield site
     clock.install(clock.Source())
+
+
+@pytest.fixture
+def claiming(covered: Site) -> Iterator[Site]:
+    """The same under rule books by which whole periods are claimed."""
+    with whole_period_books():
+        yield covered
 
 
 def draft_claim(visitor: Visitor) -> str:
@@ -99,6 +105,14 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     # After forty days I4 finds the open notices of the scene late.
     with db.transaction(db.Role.AUDITOR) as session:
         assert [line for line in verify.run(session).broken if not line.startswith("I4")] == []
+
+
+def test_the_page_names_the_covered_days_and_what_the_household_paid(covered: Site) -> None:
+    bakary = covered.visitor("bakary")
+    page = plain_text(bakary.get(draft_claim(bakary)).text)
+    assert ": 10 jours couverts" in page  # of forty days thirty were waited, and today is not over
+    assert "Ménage de 3, payé par lui : 10 500 FCFA ( T_" in page
+    assert "Jours sans couverture ou à venir" in page
 
 
 def check_files(site: Site, bakary: Visitor, address: str) -> None:

@@ -208,7 +208,7 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
     facts = [
         household for household in candidates if household.id in (household_of(named), household_of(nameless))
     ]
-    lines, left = claim_amounts.judge(facts, period)
+    lines, left = claim_amounts.judge(facts, period, whole=True)
     assert {line.household_id for line in lines} == {household_of(named)}
     assert sum(line.amount for line in lines) == 2 * 990  # 15 % of 6 600
     assert {line.evidence.split(",")[0] for line in lines} == {"document vu"}

@@ -280,7 +280,9 @@ def test_the_database_refuses_a_day_twice_and_a_span_with_a_gap(office: ClaimsWo
     assert "a day of a bill is claimed twice" in line("2026-12-31", 5)
     assert "claim_lines_days" in line("2027-01-01", 4)
     assert line("2027-01-01", 5) == ""
-    assert "a day of a bill is claimed twice" in line("2027-01-01", 5, -5)
+    assert "a day is given back that was not claimed" in line("2027-01-01", 5, -5)
+    assert line("2026-12-23", 5, -5) == ""
+    assert "a day of a bill is claimed twice" in line("2026-12-29", 5, -5)  # beyond the last day claimed
 
 
 COLUMNS_OF_LINE = ", ".join(f"c.{name.strip()}" for name in COLUMNS.split(","))
