@@ -20,8 +20,8 @@ ML-5050/2020-01-01/general/state,adhésion 9515893698,2026-11-01,2027-10-31,2026
 CLAIM = """
 INSERT INTO subsidy_claims (tenant_id, id, number, payer, year, ordinal, period_from, period_until, again,
     currency, lines, total, lines_hash, state, made_by, made_at)
-VALUES (%(tenant)s, %(claim)s, 'ML-A/ETAT/2026/001', 'state', 2026, 1, '2026-11-01', '2026-11-30', false, 'XOF',
-    1, 13200, %(hash)s, 'drafted', gen_random_uuid(), now())
+VALUES (%(tenant)s, %(claim)s, 'ML-A/ETAT/2026/001', 'state', 2026, 1, '2026-11-01', '2026-11-30', false,
+    'XOF', 1, 13200, %(hash)s, 'drafted', gen_random_uuid(), now())
 """
 LINE = """
 INSERT INTO claim_lines (tenant_id, id, claim_id, position, household_id, number, member_id, name, born,

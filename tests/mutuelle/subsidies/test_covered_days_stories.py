@@ -179,13 +179,12 @@ def test_a_payer_that_has_not_answered_is_not_asked_to_give_back(office: ClaimsW
 
 
 def test_a_draft_names_registry_number_own_payment_receipts_size_and_place(office: ClaimsWorld) -> None:
-    household_id = office.joins(category="indigent", paid=0)
+    household_id, poor_household_id = office.joins(paid=0), office.joins(category="indigent", paid=0)
     transaction = office.pays(household_id, 1_500)
-    other_household_id = office.joins()
     with office.console() as session:
         evidence = Evidence("registry-number", "RNU 77-1")
         category_proofs.check(
-            session, office.tenant_id, other_household_id, "indigent", evidence, by=office.bakary.actor
+            session, office.tenant_id, poor_household_id, "indigent", evidence, by=office.bakary.actor
         )
     office.pays(household_id, 10_000)
     claim = office.draft(DECEMBER)
@@ -197,10 +196,13 @@ def test_a_draft_names_registry_number_own_payment_receipts_size_and_place(offic
     cells = list(csv.DictReader(file.decode().splitlines()))
     assert {row["days"] for row in cells} == {"10"}
     assert {(row["household_size"], row["place"]) for row in cells} == {("3", "Mutuelle SN")}
-    ordinary = [row for row in cells if row["registry_number"] == ""]
-    listed = [row for row in cells if row["registry_number"]]
-    assert {row["registry_number"] for row in listed} <= {"RNU771"}
-    assert {row["member_paid"] for row in ordinary if transaction in row["receipts"]} == {"10500"}
+    paying, poor = ([row for row in cells if row["category"] == code] for code in ("general", "indigent"))
+    receipts = {row["receipts"] for row in paying if row["member_paid"] == "10500"}
+    assert [len(names.split()) for names in receipts] == [2]
+    assert transaction in receipts.pop().split()
+    assert {row["registry_number"] for row in paying} == {""}
+    numbers = {(row["registry_number"], row["member_paid"], row["receipts"]) for row in poor}
+    assert numbers == {("RNU771", "0", "")}
     is_made_again(office, claim)
     office.books_hold()
 
