@@ -15,6 +15,7 @@ from mutuelle.subsidies.claim_lines import (
     DraftLine,
     EarlierLine,
     LeftOutAmount,
+    LeftOutReason,
     LineAnswer,
     Period,
 )
@@ -68,7 +69,11 @@ class ClaimedHousehold:
         self, period: Period, answer: LineAnswer | None = LineAnswer.ACCEPTED, *, again: bool = False
     ) -> list[DraftLine]:
         """Claims the household for a period; every line gets this answer."""
+        before = self.asked
         lines, self.left_out = judge([self.household], period, again=again)
+        rest = sum(part.amount for part in self.left_out if part.reason != LeftOutReason.CLAIMED)
+        owed = sum(line.amount for line in self.household.payables if line.on_day <= period.until)
+        assert before + sum(line.amount for line in lines) + rest == owed
         bill_of = {payable.line_id: payable.bill_id for payable in self.household.payables}
         claimed = [EarlierLine(uuid4(), bill_of[line.bill_line_id], line, answer) for line in lines]
         self.household = replace(self.household, claimed=(*self.household.claimed, *claimed))
