@@ -163,6 +163,7 @@ def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
         ("Mutuelle", f"{tenant.name} ({tenant.code})"),
         ("Payeur", payer(session, claim)),
         ("Période", f"du {_day(claim.period_from)} au {_day(claim.period_until)}"),
+        ("Demandé pour", basis(session, claim)),
         ("État de la demande", STATES[claim.state]),
         ("Préparée par", f"{names[claim.made_by]}, {_day(claim.made_at.date())}"),
         ("Vérifiée par", checked),
@@ -171,6 +172,17 @@ def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
         ("Total demandé", str(Money(claim.total, claim.currency))),
         (HASH, claim.lines_hash.hex()),
     ]
+
+
+def basis(session: Session, claim: Claim) -> str:
+    """What the lines ask for, in French: the days really covered, or whole periods by which clause."""
+    clauses = []
+    for code, since in claim_totals.whole_period_rules(session, claim):
+        rules = schemes.get(code).version(since).subsidy
+        clauses.append((rules and rules.clause) or "demandées avant le décompte des jours couverts")
+    if not clauses:
+        return "les jours vraiment couverts"
+    return f"des périodes entières ({' ; '.join(dict.fromkeys(clauses))})"
 
 
 def payer(session: Session, claim: Claim) -> str:

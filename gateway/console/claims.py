@@ -112,6 +112,7 @@ def _claim_page(session: Session, claim: Claim, refusal: Refused | None = None) 
         refusal=refusal,
         claim=claim,
         payer=claim_documents.payer(session, claim),
+        basis=claim_documents.basis(session, claim),
         sums=claim_totals.sums(session, claim),
         households=households,
         members=members,

@@ -88,8 +88,8 @@ def _stored_reasons(session: Session, claim: Claim) -> dict[UUID, str]:
 
 
 def _compare(comparison: ClaimComparison, stored: CsvLine, remade: DraftLine, ignored: set[str]) -> None:
-    for name in DraftLine.__dataclass_fields__.keys() - ignored:
-        if getattr(stored.line, name) != getattr(remade, name):
+    for name in DraftLine.__dataclass_fields__:
+        if name not in ignored and getattr(stored.line, name) != getattr(remade, name):
             messages = comparison.since if name in CORRECTABLE_FIELDS else comparison.differences
             messages.append(f"line {stored.position}: {name} is not what it was")
 

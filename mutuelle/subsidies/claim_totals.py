@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -85,6 +86,15 @@ def by_category(session: Session, claim: Claim) -> list[ClaimSubtotal]:
 def by_reason(session: Session, claim: Claim) -> list[ClaimSubtotal]:
     """Returns the subtotals of what the claim leaves out by reason."""
     return _subtotals(session, ClaimLeftOut, ClaimLeftOut.reason, claim)
+
+
+def whole_period_rules(session: Session, claim: Claim) -> list[tuple[str, date]]:
+    """Returns the rule books and versions by which lines of the claim ask for whole periods, if any do."""
+    query = select(ClaimLine.scheme, ClaimLine.version).where(
+        belongs_to(ClaimLine, claim), ClaimLine.days.is_(None)
+    )
+    rows = session.execute(query.distinct().order_by(ClaimLine.scheme, ClaimLine.version))
+    return [(scheme, version) for scheme, version in rows]
 
 
 def people(session: Session, claim: Claim) -> tuple[int, int]:

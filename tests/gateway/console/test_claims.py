@@ -70,6 +70,7 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     page = plain_text(bakary.get(address).text)
     assert "122 500 FCFA" in page
     assert "Droits pas encore ouverts 10 500 FCFA" in page
+    assert "Demandé pour des périodes entières (Decree 1, section 2)" in page
     assert "Une autre personne que vous doit la vérifier" in page
     assert "Vous l'avez préparée" in plain_text(bakary.post(f"{address}/verifier").text)
     assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
@@ -110,6 +111,7 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
 def test_the_page_names_the_covered_days_and_what_the_household_paid(covered: Site) -> None:
     bakary = covered.visitor("bakary")
     page = plain_text(bakary.get(draft_claim(bakary)).text)
+    assert "Demandé pour les jours vraiment couverts" in page
     assert ": 10 jours couverts" in page  # of forty days thirty were waited, and today is not over
     assert "Ménage de 3, payé par lui : 10 500 FCFA ( T_" in page
     assert "Jours sans couverture ou à venir" in page

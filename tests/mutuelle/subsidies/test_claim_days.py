@@ -123,6 +123,17 @@ def test_month_by_month_a_period_that_was_covered_whole_is_the_payers_part(
     assert max(by_member.values()) - min(by_member.values()) <= 2
 
 
+def test_who_has_no_name_yet_is_asked_for_later_with_all_days_since_cover_began() -> None:
+    senegal = ClaimedHousehold(household("SN-CMU", [1985, 2015], "general", "state"))
+    named = senegal.household.members
+    senegal.household = replace(senegal.household, members=(named[0], replace(named[1], name=None)))
+    assert senegal.claim(month(2026, 9)) == []
+    assert senegal.reasons() == {"provisional": 2 * 281, "not-covered": 2 * (3_500 - 281)}
+    senegal.household = replace(senegal.household, members=named)
+    october = senegal.claim(month(2026, 10))
+    assert [row[:3] for row in rows(october)] == [(f"Name {n}", "2026-09-02", "2026-10-31") for n in range(2)]
+
+
 def test_nothing_is_asked_before_the_day_is_over() -> None:
     senegal = ClaimedHousehold(household("SN-CMU", [1985], "general", "state"))
     assert senegal.claim(Period(DAY, date(2026, 9, 1))) == []

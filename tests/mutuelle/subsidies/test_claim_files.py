@@ -48,7 +48,13 @@ def test_every_file_holds_the_hash_which_is_that_of_the_csv(office: ClaimsWorld,
     digest = hashlib.sha256(made["csv"]).hexdigest()
     assert digest == claim.lines_hash.hex()
     (page,) = PdfReader(BytesIO(made["pdf"])).pages
-    for words in ("Demande de subvention SN-TEST/ETAT/2026/001", "14 000 FCFA", "Cas ordinaire", digest):
+    for words in (
+        "Demande de subvention SN-TEST/ETAT/2026/001",
+        "14 000 FCFA",
+        "Cas ordinaire",
+        "Decree 1",
+        digest,
+    ):
         assert words in page.extract_text()
     with zipfile.ZipFile(BytesIO(made["xlsx"])) as book:
         assert digest in book.read("xl/sharedStrings.xml").decode()

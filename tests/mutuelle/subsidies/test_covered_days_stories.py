@@ -156,6 +156,24 @@ def test_days_that_a_decision_takes_after_the_claim_go_back_in_the_next_one(
     is_made_again(office, claim)
 
 
+def test_a_sponsor_and_the_state_are_asked_for_the_same_days(office: ClaimsWorld) -> None:
+    """The sponsor promises half of the members' 10 500 before the cover begins: 5 250 over the same year."""
+    household_id = office.joins(paid=0)
+    office.on("2026-11-24")
+    office.helped(household_id, "secours", "Secours")
+    office.pays(household_id, 1_000 + 5_250)
+    year = Period(DECEMBER.since, date(2027, 12, 31))
+    first = office.draft(DECEMBER, "sponsor", sponsor="secours")
+    is_made_again(office, first)
+    whole = office.draft(year, "sponsor", sponsor="secours")
+    assert first.total + whole.total == 5_250
+    state = office.draft(year)
+    assert state.total == 10_500
+    assert {row[1:3] for row in rows(office, state)} == {("2026-12-24", "2027-12-23")}
+    assert {row[1] for row in rows(office, first)} == {"2026-12-24"}
+    office.books_hold()
+
+
 def test_a_payer_that_has_not_answered_is_not_asked_to_give_back(office: ClaimsWorld) -> None:
     household_id = office.joins()
     first = office.draft(Period(DECEMBER.since, date(2027, 1, 10)))
