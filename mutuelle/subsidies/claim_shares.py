@@ -1,5 +1,6 @@
 """Splits the units of a bill line among the members it is for. Pure: no session."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from mutuelle.contributions.quotes import age
@@ -19,8 +20,24 @@ def _weights(version: Version, payable: PayableLine, members: Sequence[ClaimMemb
     pricing, category = version.pricing, version.category(payable.category)
     if pricing.basis == "household":
         return [1] * len(members)
-    ages = [age(member.born, payable.issued) for member in members]
+    ages = [age(born, payable.issued) for born in _born_as_billed(payable, members)]
     return [category.price_at(years, payable.option) if years >= pricing.free_below else 0 for years in ages]
+
+
+def _born_as_billed(payable: PayableLine, members: Sequence[ClaimMember]) -> list[int]:
+    """Returns the members' years of birth as the bill line was priced: some may be corrected since.
+
+    A line that is for some members only, because they came or left, does not tell them apart.
+    """
+    if len(members) != len(payable.born):
+        return [member.born for member in members]
+    billed, years = Counter(payable.born), list[int | None]()
+    for member in members:
+        is_billed = billed[member.born] > 0
+        billed[member.born] -= is_billed
+        years.append(member.born if is_billed else None)
+    corrected = sorted(billed.elements())
+    return [corrected.pop(0) if year is None else year for year in years]
 
 
 def shares(units: int, weights: Sequence[int]) -> list[int]:

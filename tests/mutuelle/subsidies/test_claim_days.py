@@ -134,6 +134,19 @@ def test_who_has_no_name_yet_is_asked_for_later_with_all_days_since_cover_began(
     assert [row[:3] for row in rows(october)] == [(f"Name {n}", "2026-09-02", "2026-10-31") for n in range(2)]
 
 
+def test_a_year_of_birth_that_is_corrected_leaves_the_parts_of_a_bill_as_they_were_priced() -> None:
+    """RAM in Côte d'Ivoire, free below five: the child of 14 is found to be three after the first claim."""
+    ivory = ClaimedHousehold(household("CI-CMU", [1985, 2012], "ram", "state"))
+    ivory.claim(Period(DAY, date(2026, 11, 15)))
+    head, child = ivory.household.members
+    ivory.household = replace(ivory.household, members=(head, replace(child, born=2023)))
+    ivory.claim(Period(DAY, date(2026, 12, 31)))
+    units = {row.line.member_id: 0 for row in ivory.household.claimed}
+    for row in ivory.household.claimed:
+        units[row.line.member_id] += row.line.amount
+    assert units == {head.id: 1_000, child.id: 1_000}
+
+
 def test_nothing_is_asked_before_the_day_is_over() -> None:
     senegal = ClaimedHousehold(household("SN-CMU", [1985], "general", "state"))
     assert senegal.claim(Period(DAY, date(2026, 9, 1))) == []
