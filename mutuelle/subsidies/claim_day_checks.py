@@ -3,8 +3,10 @@
 The days and the amounts are computed from the books as they were known when the claim was drafted.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
@@ -41,37 +43,49 @@ WHERE x.days IS NOT NULL AND x.amount > 0 AND NOT EXISTS (
     SELECT FROM live back WHERE back.tenant_id = x.tenant_id AND back.corrects IN (x.id, y.id)
     AND back.amount < 0 AND d.d::date BETWEEN back.days_from AND back.days_until)
 """
-LineKey = tuple[UUID, UUID, bool, DaySpan]  # bill line, member, whether it takes back, its days
+LineKey = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
 
 
-class RemadeClaim(NamedTuple):
-    """A claim's lines for covered days, the facts of their households, and the amounts that these give."""
+class ClaimOfDays(NamedTuple):
+    """A claim's lines for covered days, and the facts of its households when it was drafted."""
 
     claim: Claim
     lines: list[tuple[int, DraftLine]]
-    households: dict[UUID, ClaimHousehold]
-    amounts: dict[LineKey, int]
+    facts: list[ClaimHousehold | UnreadableHousehold]
+
+    @property
+    def period(self) -> Period:
+        return Period(self.claim.period_from, self.claim.period_until)
 
 
 def days_not_open(session: Session) -> Iterator[str]:
     """Yields the lines that ask for a day on which the member's rights were not open."""
-    for remade in _remade(session):
-        for position, line in remade.lines:
-            household = remade.households.get(line.household_id)
-            if line.amount > 0 and household and _untrue_days(household, remade.claim, line):
-                yield f"{remade.claim.number} line {position}"
+    for stored in _claims_of_days(session):
+        households = {home.id: home for home in stored.facts if isinstance(home, ClaimHousehold)}
+        for position, line in stored.lines:
+            household = households.get(line.household_id)
+            if line.amount > 0 and household and _untrue_days(household, stored.period.until, line):
+                yield f"{stored.claim.number} line {position}"
 
 
 def amounts_not_worth(session: Session) -> Iterator[str]:
-    """Yields the lines whose amount is not what their days are worth."""
-    for remade in _remade(session):
-        for position, line in remade.lines:
-            if remade.amounts.get(_key(line), line.amount) != line.amount:
-                yield f"{remade.claim.number} line {position}"
+    """Yields the lines whose days and amount are not those that the claim gives when it is made again.
+
+    A part that could not be claimed any more, such as when its evidence was withdrawn, is passed over.
+    """
+    for stored in _claims_of_days(session):
+        remade, _ = claim_amounts.judge(stored.facts, stored.period, again=stored.claim.again)
+        amounts = defaultdict[LineKey, dict[DaySpan, int]](dict)
+        for line in remade:
+            amounts[_key(line)][line.days_from, line.days_until] = line.amount
+        for position, line in stored.lines:
+            worth = amounts.get(_key(line))
+            if worth and worth.get((line.days_from, line.days_until)) != line.amount:
+                yield f"{stored.claim.number} line {position}"
 
 
-def _untrue_days(household: ClaimHousehold, claim: Claim, line: DraftLine) -> list[DaySpan]:
-    books, by = household.books, claim.period_until
+def _untrue_days(household: ClaimHousehold, by: date, line: DraftLine) -> list[DaySpan]:
+    books = household.books
     bills = [bill.known_on(by) for bill in books.bills if bill.issued <= by]
     paid = [payment for payment in books.paid if payment.on <= by]
     person = next((person for person in household.people if person.id == line.member_id), None)
@@ -84,7 +98,7 @@ def _untrue_days(household: ClaimHousehold, claim: Claim, line: DraftLine) -> li
     return day_spans.subtract([(line.days_from, line.days_until)], is_open)
 
 
-def _remade(session: Session) -> Iterator[RemadeClaim]:
+def _claims_of_days(session: Session) -> Iterator[ClaimOfDays]:
     query = select(Claim).where(Claim.state != ClaimState.CANCELLED, Claim.format > 1)
     for claim in session.scalars(query.order_by(Claim.tenant_id, Claim.number)).all():
         stored = [line.csv_line for line in claim_store.lines(session, claim)]
@@ -93,12 +107,9 @@ def _remade(session: Session) -> Iterator[RemadeClaim]:
             continue
         zone = tenants.get(session, claim.tenant_id).zone
         scope = ClaimScope(claim.tenant_id, zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id)
-        period = Period(claim.period_from, claim.period_until)
+        facts = claim_facts.read(session, scope, Period(claim.period_from, claim.period_until))
         born = {line.member_id: line.born for _, line in lines}
-        facts = [_born_as_claimed(home, born) for home in claim_facts.read(session, scope, period)]
-        remade, _ = claim_amounts.judge(facts, period, again=claim.again)
-        households = {home.id: home for home in facts if isinstance(home, ClaimHousehold)}
-        yield RemadeClaim(claim, lines, households, {_key(line): line.amount for line in remade})
+        yield ClaimOfDays(claim, lines, [_born_as_claimed(home, born) for home in facts])
 
 
 def _born_as_claimed(
@@ -113,4 +124,4 @@ def _born_as_claimed(
 
 
 def _key(line: DraftLine) -> LineKey:
-    return line.bill_line_id, line.member_id, line.amount < 0, (line.days_from, line.days_until)
+    return line.bill_line_id, line.member_id, line.amount < 0

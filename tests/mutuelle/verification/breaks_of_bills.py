@@ -87,7 +87,7 @@ BREAKS: dict[str, Break] = {
         " FROM claim_lines WHERE position = 1",), {"claim-total", "claim-hash", "claim-paid", LEDGER}),
     "a line asks for days of waiting": ("claim-day-open", (
         "UPDATE claim_lines SET days_from = days_from - 3, days = days + 3 WHERE position = 1",),
-        {"claim-hash"}),
+        {"claim-hash", "claim-day-worth"}),
     "a line asks a franc too much for its days": ("claim-day-worth", (
         "UPDATE claim_lines SET amount = amount + 1 WHERE position = 1",),
         {"claim-total", "claim-hash", "claim-paid", LEDGER}),
