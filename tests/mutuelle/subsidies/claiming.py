@@ -77,7 +77,9 @@ class ClaimedHousehold:
         bill_of = {payable.line_id: payable.bill_id for payable in self.household.payables}
         claimed = [EarlierLine(uuid4(), bill_of[line.bill_line_id], line, answer) for line in lines]
         self.household = replace(self.household, claimed=(*self.household.claimed, *claimed))
-        self.is_true_by(period.until)
+        self.is_true_by(
+            max([period.until, *(row.line.days_until for row in self.household.claimed if row.line.days)])
+        )
         return lines
 
     def answers(self, answer: LineAnswer) -> None:
