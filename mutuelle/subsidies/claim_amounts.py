@@ -1,6 +1,6 @@
 """Computes what may be claimed of a payer for a household, and what is left out and why. Pure: no session.
 
-A payer's line of a dues bill may be claimed, in six sentences:
+A payer's line of a dues bill may be claimed, in seven sentences:
 
 1. When the bill has opened rights by the end of the claim's period, or once it is billed where the rule book
    says so.
@@ -16,6 +16,8 @@ A payer's line of a dues bill may be claimed, in six sentences:
    with the member's name that names the accepted line, once no positive line of the member waits for an
    answer. What was rejected was never paid: it is not given back, and is asked again for less. An accepted
    negative line is cancelled when the positive line in the same claim was rejected.
+7. What a likely duplicate would ask for is left out, while the same person may be claimed as a member of
+   another household. Where a person decided so, the next claim takes back what was accepted.
 
 What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of
 the period, and of earlier bills not yet claimed.
@@ -114,6 +116,9 @@ def _claim_line(
     if payable.amount < 0 and not lines:
         lines = _cancel_decrease(ledger, payable)
         left_out[LeftOutReason.NOTHING_BACK] -= _total(lines)
+    duplicates = _take_back_duplicates(ledger, payable, lines)
+    left_out[LeftOutReason.DUPLICATE] -= _total(duplicates)
+    lines += duplicates
     ledger.book(payable.bill_id, lines)
     rest_after = ledger.unclaimable_rest(payable)
     if rest_before or rest_after:
@@ -143,7 +148,9 @@ def _ask(
     requests: list[LineRequest] = []
     for member, units in _split(ledger, payable, members, rest):
         rejected = ledger.rejected_line(payable, member.id)
-        if reason := _reason_to_wait(ledger, payable, member, units, again or not rejected):
+        if units > 0 and ledger.household.duplicates.forbid(member.id, eligibility.days):
+            left_out[LeftOutReason.DUPLICATE] += units
+        elif reason := _reason_to_wait(ledger, payable, member, units, again or not rejected):
             left_out[reason] += units
         else:
             requests.append(LineRequest(member, units, rejected))
@@ -190,6 +197,10 @@ def split_decrease(
     remainder = 0
     for member, units in (*parts, *((member, 0) for member in others)):
         refundable = ledger.claims_of(bill_id, member.id).refundable + shares_of[member]
+        if (
+            member.id in ledger.household.duplicates.held
+        ):  # its part was not asked for: no other gives it back
+            refundable = max(refundable, -units)
         share = max(units + remainder, -max(0, refundable))
         shares_of[member] += share
         remainder += units - share
@@ -241,6 +252,15 @@ def _reductions(
             reductions[member_id] = -unclaimable if abs(unclaimable) < abs(units) else units
             ledger.unclaimable[payable.bill_id] += reductions[member_id]
     return reductions
+
+
+def _take_back_duplicates(
+    ledger: ClaimBalances, payable: PayableLine, lines: Sequence[DraftLine]
+) -> list[DraftLine]:
+    """Takes back what was accepted for members that are claimed in another household by a decision."""
+    corrected = {line.member_id for line in lines}
+    returned = ledger.household.duplicates.returned - corrected
+    return [line for line in ledger.reversals(payable) if line.member_id in returned]
 
 
 def _cancel_decrease(ledger: ClaimBalances, payable: PayableLine) -> list[DraftLine]:

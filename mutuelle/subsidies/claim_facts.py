@@ -21,7 +21,9 @@ from mutuelle.cover.cover_books import BOOKS, HouseholdBooks
 from mutuelle.households.households import MemberKind
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import CategoryState
+from mutuelle.subsidies import claim_duplicates
 from mutuelle.subsidies.claim_lines import (
+    ClaimDuplicates,
     ClaimHousehold,
     ClaimMember,
     ClaimProof,
@@ -75,8 +77,8 @@ _CLAIMED = """
         AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
-# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money, by the day
-# of each line.
+# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money or that are
+# likely duplicates, by the day of each line.
 _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
@@ -96,7 +98,10 @@ SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
 WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
     SELECT FROM allocations a
     WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
-    AND a.kind = 'bill' AND a.amount < 0))
+    AND a.kind = 'bill' AND a.amount < 0)
+OR EXISTS (SELECT FROM duplicate_pairs d WHERE d.found_at <= :at
+    AND ((d.tenant_id = :tenant AND d.household_id = owed.household_id)
+        OR (d.later_tenant_id = :tenant AND d.later_household_id = owed.household_id))))
 """  # noqa: S608  # our own words
 _CLAIMED_OF = f"""
 WITH claimed AS ({_CLAIMED})
@@ -138,6 +143,15 @@ def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHouse
     rows = _HouseholdRows(
         scope,
         payables,
+        claim_duplicates.read(
+            session,
+            scope.tenant_id,
+            payables,
+            scope.at,
+            payer=scope.payer,
+            sponsor_id=scope.sponsor_id,
+            own=scope.own,
+        ),
         *(
             by_household(query, values)
             for query in (_MEMBERS, _PROOFS, _CLAIMED_OF, _CONSENTS, _BOOKS, _LATER)
@@ -152,6 +166,7 @@ class _HouseholdRows:
 
     scope: ClaimScope
     payables: Mapping[UUID, list[Any]]
+    duplicates: Mapping[UUID, ClaimDuplicates]
     members: Mapping[UUID, list[Any]]
     proofs: Mapping[UUID, list[Any]]
     claimed: Mapping[UUID, list[Any]]
@@ -178,6 +193,7 @@ def _household(rows: _HouseholdRows, home: Any) -> ClaimHousehold | UnreadableHo
             ),
             payables=tuple(_payable_line(row) for row in rows.payables[home.id]),
             claimed=tuple(claimed),
+            duplicates=rows.duplicates.get(home.id, ClaimDuplicates()),
         )
     except Exception as error:  # of any kind, such as a rule version that is gone: the others are claimed
         log.exception("a household cannot be claimed: %s", type(error).__name__)

@@ -43,6 +43,7 @@ class LeftOutReason(StrEnum):
     WAITING = "waiting"
     NOTHING_BACK = "nothing-back"
     UNREADABLE = "unreadable"
+    DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,35 @@ class LeftOutAmount:
     reason: LeftOutReason
 
 
+@dataclass(frozen=True, order=True)
+class ClaimedDays:
+    """The first and last day for which the same person stands claimed as a member of another household."""
+
+    member_id: UUID
+    since: date
+    until: date
+
+
+@dataclass(frozen=True)
+class ClaimDuplicates:
+    """The members of a household that are likely or surely members of another one, too.
+
+    Nothing new is asked for those `held`. What was accepted for those `returned` is taken back: a person
+    decided that they are claimed elsewhere. For the days in `elsewhere` nobody else may be claimed.
+    """
+
+    held: frozenset[UUID] = frozenset()
+    returned: frozenset[UUID] = frozenset()
+    elsewhere: tuple[ClaimedDays, ...] = ()
+
+    def forbid(self, member_id: UUID, days: tuple[date, date]) -> bool:
+        """Whether nothing new may be asked for a member on these days."""
+        return member_id in self.held or any(
+            claimed.member_id == member_id and claimed.since <= days[1] and claimed.until >= days[0]
+            for claimed in self.elsewhere
+        )
+
+
 @dataclass(frozen=True)
 class ClaimHousehold:
     """A household as the claim rules read it.
@@ -167,6 +197,7 @@ class ClaimHousehold:
     books: HouseholdBooks
     payables: tuple[PayableLine, ...]
     claimed: tuple[EarlierLine, ...]
+    duplicates: ClaimDuplicates = ClaimDuplicates()
 
 
 @dataclass(frozen=True)
