@@ -95,10 +95,10 @@ def joins_again(
     office: ClaimsWorld,
     household_id: UUID,
     born: tuple[int, ...] = (1985, 1990, 2015),
-    category: str = "general",
+    paid: int | None = None,
 ) -> UUID:
     """Enrols the same family by another phone, perhaps in another mutuelle. Returns the new household."""
-    again = office.joins(born, category, named=False)
+    again = office.joins(born, named=False, paid=paid)
     office.families[again] = office.families[household_id]
     office.name(again)
     return again

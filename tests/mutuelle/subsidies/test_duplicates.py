@@ -1,10 +1,14 @@
 """One person is claimed once: families that join by a second phone, in a second mutuelle or scheme."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import pytest
 from sqlalchemy import select
 
-from mutuelle import db
+from mutuelle import clock, db
+from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
+from mutuelle.households import duplicate_decisions
 from mutuelle.households.duplicates import DuplicatePair
 from mutuelle.households.households import Household, Member
 from mutuelle.subsidies import claim_checks
@@ -180,3 +184,38 @@ def test_one_name_and_year_in_one_mutuelle_is_a_pair_a_year_apart_is_none(office
     again = joins_again(office, single, (1985,))
     look_for_duplicates(office)
     assert [(pair.household_id, pair.later_household_id) for pair in pairs(office)] == [(single, again)]
+
+
+def test_two_sponsors_may_help_one_person_and_one_sponsor_is_asked_once(office: ClaimsWorld) -> None:
+    first = office.joins(paid=0)
+    again = joins_again(office, first, paid=0)
+    third = joins_again(office, first, paid=0)
+    union = office.helped(first, "union", "Union")
+    office.helped(again, "ong", "ONG")
+    with office.console() as session:
+        sponsorships.help_household(session, union, third, clock.today("Africa/Dakar"), "bakary")
+    for household_id in (first, again, third):
+        office.pays(household_id, 1_000 + 5_250)
+    assert claimed(office, office.draft(payer="sponsor", sponsor="ong")) == {again: 5_250}
+    claim = office.draft(payer="sponsor", sponsor="union")
+    assert claimed(office, claim) == {first: 5_250}
+    assert office.left_out(claim) == {"duplicate": 5_250}
+    with office.console() as session:
+        assert claim_checks.remake(session, claim) == ClaimComparison()
+
+
+def test_a_draft_waits_for_a_decision_and_follows_it(office: ClaimsWorld) -> None:
+    first = office.joins()
+    again = joins_again(office, first)
+    look_for_duplicates(office)
+    office.on("2027-02-02")
+    with ThreadPoolExecutor(1) as threads:
+        with office.console() as session:
+            ids = session.scalars(select(DuplicatePair.id)).all()
+            duplicate_decisions.decide(session, office.bakary, ids, verdict="same-later", why="papers")
+            drafted = threads.submit(office.draft)
+            assert not wait([drafted], timeout=1).done
+        claim = drafted.result(timeout=20)
+    assert claimed(office, claim) == {again: 3 * ONE_SHARE}
+    with office.console() as session:
+        assert claim_checks.remake(session, claim) == ClaimComparison()
