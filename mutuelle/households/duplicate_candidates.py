@@ -14,6 +14,8 @@ SAME_YEAR = 20
 NEAR_YEAR = 10  # one year apart: years of birth are estimates
 OTHER_MEMBERS = 30
 SAME_MUTUELLE = 10
+# One mutuelle is a sign for a rare name only: at most so many of its members have it besides the two.
+NAMESAKES = 1
 SAME_NUMBER = 60
 SAME_PHONE = 30
 
@@ -45,8 +47,9 @@ POINTS = {
 class DuplicateCandidate:
     """A member of our mutuelle, a member of another household, and what agrees.
 
-    `number` is a member number. `is_earlier` tells whether ours is the earlier membership. `same_number` is
-    about a checked proof, `others` counts the other members of both households that agree.
+    `number` is a member number. `is_earlier` tells whether ours is the earlier membership. `same_mutuelle`
+    is about a name that is rare there, `same_number` about a checked proof. `others` counts the other members
+    of both households that agree.
     """
 
     household_id: UUID

@@ -17,7 +17,7 @@ from mutuelle import audit, clock, crypto
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.db import Row
 from mutuelle.households import names
-from mutuelle.households.duplicate_candidates import DuplicateCandidate
+from mutuelle.households.duplicate_candidates import NAMESAKES, DuplicateCandidate
 from mutuelle.households.households import Member
 
 CASE_REASON = "somebody of the household is likely a member of another household, too"
@@ -50,7 +50,7 @@ UPDATE members m SET name_key = k.key
 FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS bytea[])) AS k (id, key)
 WHERE m.tenant_id = :tenant AND m.id = k.id
 """)
-_LIKELY = text("SELECT * FROM likely_duplicates(CAST(:homes AS uuid[]))")
+_LIKELY = text("SELECT * FROM likely_duplicates(CAST(:homes AS uuid[]), :namesakes)")
 # Households of ours in a pair of which no case told us yet, because the other mutuelle found it.
 _UNTOLD = text("""
 SELECT DISTINCT home FROM (
@@ -86,7 +86,7 @@ def find(session: Session, tenant_id: UUID, household_ids: Collection[UUID]) -> 
     if not household_ids or not share(session, [tenant_id]):
         return 0
     _compute_keys(session, tenant_id, household_ids)
-    rows = session.execute(_LIKELY, {"homes": list(household_ids)})
+    rows = session.execute(_LIKELY, {"homes": list(household_ids), "namesakes": NAMESAKES})
     likely = [row for row in (DuplicateCandidate(**row._mapping) for row in rows) if row.is_likely]
     free = {
         other_id

@@ -41,12 +41,17 @@ WHERE t.asked_at > t.found_at AND (d.pair_id IS NULL OR t.asked_at < d.decided_a
     AND o.decided_at < t.asked_at))
 """  # noqa: S608 - only our own text
 _CASE = """
+WITH known AS (
+    SELECT tenant_id, subject, max(coalesce(closed_at, 'infinity')) AS until
+    FROM flags WHERE kind = 'duplicate' GROUP BY tenant_id, subject
+)
 SELECT p.number, p.later_number FROM duplicate_pairs p
-WHERE NOT EXISTS (SELECT FROM duplicate_decisions d WHERE d.tenant_id = p.tenant_id AND d.pair_id = p.id)
-AND NOT EXISTS (SELECT FROM flags f
-    WHERE f.kind = 'duplicate' AND (f.closed_at IS NULL OR f.closed_at > p.found_at)
-    AND ((f.tenant_id = p.tenant_id AND f.subject = 'household:' || p.household_id)
-        OR (f.tenant_id = p.later_tenant_id AND f.subject = 'household:' || p.later_household_id)))
+LEFT JOIN duplicate_decisions d ON d.tenant_id = p.tenant_id AND d.pair_id = p.id
+LEFT JOIN known a ON a.tenant_id = p.tenant_id AND a.subject = 'household:' || p.household_id
+    AND a.until > p.found_at
+LEFT JOIN known b ON b.tenant_id = p.later_tenant_id AND b.subject = 'household:' || p.later_household_id
+    AND b.until > p.found_at
+WHERE d.id IS NULL AND a.subject IS NULL AND b.subject IS NULL
 """
 _TRAIL = """
 SELECT d.pair_id FROM duplicate_decisions d

@@ -44,7 +44,7 @@ EMPTY_HERE |= {"duplicate_pairs", "duplicate_decisions"}
 # Rows of two mutuelles name both owners: the account's and the household's, or the two of a likely duplicate.
 OWNERS = ("tenant_id", "household_tenant_id", "later_tenant_id", "by_tenant_id")
 DENIED = "42501"
-OF_DUPLICATES = ["likely_duplicates(uuid[])"]
+OF_DUPLICATES = ["likely_duplicates(uuid[],bigint)"]
 OF_DUPLICATES += ["claimed_duplicates(uuid,uuid[],uuid,uuid,timestamp with time zone)"]
 
 

@@ -1,7 +1,7 @@
 -- A keyed hash of the words of a member's name, by which likely duplicates are found in all mutuelles of a federation. It is
 -- computed by the program when it is first looked for; empty for a name of one word, which says too little.
 ALTER TABLE members ADD COLUMN name_key bytea CHECK (octet_length(name_key) IN (0, 16));
-CREATE INDEX members_alike ON members (name_key, birth_year) WHERE name_key <> '';
+CREATE INDEX members_alike ON members (name_key, birth_year);
 CREATE INDEX members_unkeyed ON members (tenant_id, household_id) WHERE name IS NOT NULL AND name_key IS NULL;
 CREATE INDEX categories_number ON categories (reference_index) WHERE reference_index IS NOT NULL;
 GRANT UPDATE (name_key) ON members TO mutuelle_console;
@@ -99,25 +99,14 @@ GRANT SELECT (tenant_id, line_id, answer, noted_at) ON claim_answers TO mutuelle
 
 -- Members of other households that may be the same person as members of `homes`, households of the transaction's mutuelle,
 -- and what agrees. By name and year of birth in the same mutuelle and federation; by the number of a checked proof in every
--- mutuelle of the country. Both must have been members on one day.
-CREATE FUNCTION likely_duplicates(homes uuid[]) RETURNS TABLE (household_id uuid, member_id uuid, number text,
+-- mutuelle of the country. Both must have been members on one day. The mutuelle is a sign only for a rare name: at most
+-- `namesakes` of its members have it besides these two.
+CREATE FUNCTION likely_duplicates(homes uuid[], namesakes bigint) RETURNS TABLE (household_id uuid, member_id uuid, number text,
         other_tenant_id uuid, other_household_id uuid, other_member_id uuid, other_number text, is_earlier boolean,
         same_name boolean, years_apart integer, same_mutuelle boolean, same_number boolean, same_phone boolean, others bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 WITH ours AS MATERIALIZED (
     SELECT id, parent_id, country FROM tenants WHERE id = nullif(current_setting('app.tenant', true), '')::uuid
-), people AS MATERIALIZED (
-    SELECT m.id, m.household_id, m.kind, m.birth_year, m.name_key, m.since, m.until
-    FROM members m JOIN ours ON ours.id = m.tenant_id WHERE m.household_id = ANY(homes)
-), alike AS MATERIALIZED (
-    SELECT a.household_id, a.id AS member_id, b.tenant_id AS other_tenant_id, b.household_id AS other_household_id,
-        b.id AS other_member_id
-    FROM people a CROSS JOIN ours
-    JOIN members b ON b.name_key = a.name_key AND b.name_key <> '' AND b.household_id <> a.household_id
-        AND b.birth_year BETWEEN a.birth_year - 1 AND a.birth_year + 1
-        AND b.since <= coalesce(a.until, 'infinity') AND a.since <= coalesce(b.until, 'infinity')
-    JOIN tenants t ON t.id = b.tenant_id AND t.country = ours.country
-        AND (t.id = ours.id OR t.parent_id = ours.parent_id)
 ), proven AS MATERIALIZED (
     SELECT DISTINCT a.household_id, b.tenant_id AS other_tenant_id, b.household_id AS other_household_id
     FROM categories a JOIN ours ON ours.id = a.tenant_id
@@ -127,33 +116,38 @@ WITH ours AS MATERIALIZED (
     JOIN tenants t ON t.id = b.tenant_id AND t.country = ours.country
     WHERE a.household_id = ANY(homes) AND a.standing = 'checked'
 ), pairs AS MATERIALIZED (
-    SELECT * FROM alike
+    SELECT a.household_id, a.id AS member_id, a.since, b.tenant_id AS other_tenant_id, b.household_id AS other_household_id,
+        b.id AS other_member_id, b.since AS other_since, true AS same_name, a.name_key, abs(a.birth_year - b.birth_year) AS years_apart
+    FROM members a JOIN ours ON ours.id = a.tenant_id
+    JOIN members b ON b.name_key = a.name_key AND b.household_id <> a.household_id
+        AND b.birth_year BETWEEN a.birth_year - 1 AND a.birth_year + 1
+        AND b.since <= coalesce(a.until, 'infinity') AND a.since <= coalesce(b.until, 'infinity')
+    JOIN tenants t ON t.id = b.tenant_id AND t.country = ours.country
+        AND (t.id = ours.id OR t.parent_id = ours.parent_id)
+    WHERE a.household_id = ANY(homes) AND a.name_key <> ''
     UNION
-    SELECT a.household_id, a.id, p.other_tenant_id, p.other_household_id, b.id
-    FROM proven p JOIN people a ON a.household_id = p.household_id
+    SELECT a.household_id, a.id, a.since, b.tenant_id, b.household_id, b.id, b.since,
+        coalesce(b.name_key = a.name_key AND a.name_key <> '', false), a.name_key, abs(a.birth_year - b.birth_year)
+    FROM proven p CROSS JOIN ours
+    JOIN members a ON a.tenant_id = ours.id AND a.household_id = p.household_id
     JOIN members b ON b.tenant_id = p.other_tenant_id AND b.household_id = p.other_household_id
         AND b.birth_year BETWEEN a.birth_year - 1 AND a.birth_year + 1
-        AND ((b.name_key = a.name_key AND b.name_key <> '') OR (a.kind = 'head' AND b.kind = 'head'))
+        AND ((b.name_key = a.name_key AND a.name_key <> '') OR (a.kind = 'head' AND b.kind = 'head'))
         AND b.since <= coalesce(a.until, 'infinity') AND a.since <= coalesce(b.until, 'infinity')
-), judged AS MATERIALIZED (
-    SELECT p.*, a.since, b.since AS other_since, coalesce(a.name_key = b.name_key AND a.name_key <> '', false) AS same_name,
-        abs(a.birth_year - b.birth_year) AS years_apart
-    FROM pairs p JOIN people a ON a.id = p.member_id
-    JOIN members b ON b.tenant_id = p.other_tenant_id AND b.id = p.other_member_id
-), kin AS (
-    SELECT j.household_id, j.other_tenant_id, j.other_household_id, count(DISTINCT j.member_id) AS members
-    FROM judged j WHERE j.same_name GROUP BY 1, 2, 3
+), counted AS (  -- by windows: a join of two lists of unknown length is slow
+    SELECT p.*, p.same_name AND row_number() OVER (PARTITION BY p.household_id, p.other_tenant_id, p.other_household_id,
+            p.member_id, p.same_name ORDER BY p.other_member_id) = 1 AS is_first
+    FROM pairs p
 ), signs AS (
-    SELECT j.*, j.other_tenant_id = ours.id AS same_mutuelle, EXISTS (SELECT FROM proven p
-            WHERE p.household_id = j.household_id AND p.other_tenant_id = j.other_tenant_id
-            AND p.other_household_id = j.other_household_id) AS same_number,
+    SELECT c.*, c.other_tenant_id = ours.id AND (NOT c.same_name OR (SELECT count(*) FROM (SELECT FROM members m
+            WHERE m.name_key = c.name_key AND m.tenant_id = ours.id LIMIT namesakes + 3) n) <= namesakes + 2) AS same_mutuelle,
+        (c.household_id, c.other_tenant_id, c.other_household_id) IN (SELECT * FROM proven) AS same_number,
         EXISTS (SELECT FROM phones x JOIN phones y ON y.blind_index = x.blind_index
-            WHERE x.tenant_id = ours.id AND x.household_id = j.household_id
-            AND y.tenant_id = j.other_tenant_id AND y.household_id = j.other_household_id) AS same_phone,
-        coalesce(k.members, 0) - CASE WHEN j.same_name THEN 1 ELSE 0 END AS others
-    FROM judged j CROSS JOIN ours
-    LEFT JOIN kin k ON k.household_id = j.household_id AND k.other_tenant_id = j.other_tenant_id
-        AND k.other_household_id = j.other_household_id
+            WHERE x.tenant_id = ours.id AND x.household_id = c.household_id
+            AND y.tenant_id = c.other_tenant_id AND y.household_id = c.other_household_id) AS same_phone,
+        count(*) FILTER (WHERE c.is_first) OVER (PARTITION BY c.household_id, c.other_tenant_id, c.other_household_id)
+            - CASE WHEN c.same_name THEN 1 ELSE 0 END AS others
+    FROM counted c CROSS JOIN ours
 )
 SELECT s.household_id, s.member_id, h.number, s.other_tenant_id, s.other_household_id, s.other_member_id, o.number,
     (s.since, h.joined_at, h.id) < (s.other_since, o.joined_at, o.id), s.same_name, s.years_apart, s.same_mutuelle,
@@ -193,11 +187,11 @@ $$;
 DO $$
 BEGIN
     GRANT CREATE ON SCHEMA public TO mutuelle_resolver;  -- needed only to take ownership
-    REVOKE ALL ON FUNCTION likely_duplicates(uuid[]), claimed_duplicates(uuid, uuid[], uuid, uuid, timestamptz) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION likely_duplicates(uuid[])
+    REVOKE ALL ON FUNCTION likely_duplicates(uuid[], bigint), claimed_duplicates(uuid, uuid[], uuid, uuid, timestamptz) FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION likely_duplicates(uuid[], bigint)
         TO mutuelle_app, mutuelle_worker, mutuelle_federation, mutuelle_console;
     GRANT EXECUTE ON FUNCTION claimed_duplicates(uuid, uuid[], uuid, uuid, timestamptz) TO mutuelle_console, mutuelle_auditor;
-    ALTER FUNCTION likely_duplicates(uuid[]) OWNER TO mutuelle_resolver;
+    ALTER FUNCTION likely_duplicates(uuid[], bigint) OWNER TO mutuelle_resolver;
     ALTER FUNCTION claimed_duplicates(uuid, uuid[], uuid, uuid, timestamptz) OWNER TO mutuelle_resolver;
     REVOKE CREATE ON SCHEMA public FROM mutuelle_resolver;
 END $$;
