@@ -4,9 +4,11 @@ Finds what no name, enrolment or claim of the day has found: members named befor
 of proofs. Safe to run any number of times, because a pair is stored once.
 """
 
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from mutuelle import db, set_aside
 from mutuelle.households import duplicates
@@ -37,15 +39,22 @@ def run(_: WorkerServices) -> int:
 
 def find(mutuelle_day: MutuelleDay, size: int = PAGE) -> int:
     """Looks at all households of a mutuelle, `size` in a transaction. Returns the number of new pairs."""
-    tenant_id, count, after = mutuelle_day.tenant_id, 0, BEFORE_FIRST
-    page = select(Household.id).where(Household.tenant_id == tenant_id).order_by(Household.id).limit(size)
-    while True:
-        with db.transaction(db.Role.WORKER, tenant_id) as session:
-            household_ids = session.scalars(page.where(Household.id > after)).all()
-            count += duplicates.find(session, tenant_id, household_ids)
-        if len(household_ids) < size:
-            break
-        after = household_ids[-1]
+    tenant_id = mutuelle_day.tenant_id
+    _in_pages(tenant_id, size, duplicates.compute_keys)
+    count = _in_pages(tenant_id, size, duplicates.find)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         duplicates.open_untold_cases(session, tenant_id)
     return count
+
+
+def _in_pages(tenant_id: UUID, size: int, act: Callable[[Session, UUID, Sequence[UUID]], int | None]) -> int:
+    """Calls `act` with pages of all households, a transaction each. Returns the sum of its results."""
+    page = select(Household.id).where(Household.tenant_id == tenant_id).order_by(Household.id).limit(size)
+    total, after = 0, BEFORE_FIRST
+    while True:
+        with db.transaction(db.Role.WORKER, tenant_id) as session:
+            household_ids = session.scalars(page.where(Household.id > after)).all()
+            total += act(session, tenant_id, household_ids) or 0
+        if len(household_ids) < size:
+            return total
+        after = household_ids[-1]

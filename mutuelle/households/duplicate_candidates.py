@@ -12,7 +12,8 @@ LIKELY = 70  # the score from which a person has to look
 SAME_NAME = 40
 SAME_YEAR = 20
 NEAR_YEAR = 10  # one year apart: years of birth are estimates
-OTHER_MEMBERS = 30
+OTHER_MEMBER = 15  # for each of at most OTHERS_MOST; by chance, one more agrees in many large federations
+OTHERS_MOST = 2
 SAME_MUTUELLE = 10
 # One mutuelle is a sign for a rare name only: at most so many of its members have it besides the two.
 NAMESAKES = 1
@@ -36,7 +37,7 @@ POINTS = {
     DuplicateReason.NAME: SAME_NAME,
     DuplicateReason.YEAR: SAME_YEAR,
     DuplicateReason.YEAR_NEAR: NEAR_YEAR,
-    DuplicateReason.OTHERS: OTHER_MEMBERS,
+    DuplicateReason.OTHERS: OTHER_MEMBER,
     DuplicateReason.NUMBER: SAME_NUMBER,
     DuplicateReason.PHONE: SAME_PHONE,
     DuplicateReason.MUTUELLE: SAME_MUTUELLE,
@@ -49,7 +50,7 @@ class DuplicateCandidate:
 
     `number` is a member number. `is_earlier` tells whether ours is the earlier membership. `same_mutuelle`
     is about a name that is rare there, `same_number` about a checked proof. `others` counts the other members
-    of both households that agree.
+    of both households that agree in name and year.
     """
 
     household_id: UUID
@@ -83,8 +84,9 @@ class DuplicateCandidate:
 
     @property
     def score(self) -> int:
-        """The points of the reasons."""
-        return sum(POINTS[reason] for reason in self.reasons)
+        """The points of the reasons; those of other members count for each of two."""
+        further = max(0, min(self.others, OTHERS_MOST) - 1)
+        return sum(POINTS[reason] for reason in self.reasons) + further * OTHER_MEMBER
 
     @property
     def is_likely(self) -> bool:

@@ -85,7 +85,7 @@ def find(session: Session, tenant_id: UUID, household_ids: Collection[UUID]) -> 
     """
     if not household_ids or not share(session, [tenant_id]):
         return 0
-    _compute_keys(session, tenant_id, household_ids)
+    compute_keys(session, tenant_id, household_ids)
     rows = session.execute(_LIKELY, {"homes": list(household_ids), "namesakes": NAMESAKES})
     likely = [row for row in (DuplicateCandidate(**row._mapping) for row in rows) if row.is_likely]
     free = {
@@ -112,8 +112,11 @@ def open_untold_cases(session: Session, tenant_id: UUID) -> int:
     return len(untold)
 
 
-def _compute_keys(session: Session, tenant_id: UUID, household_ids: Collection[UUID]) -> None:
-    """Computes the missing keys of the members' names; a name of one word gets an empty key."""
+def compute_keys(session: Session, tenant_id: UUID, household_ids: Collection[UUID]) -> None:
+    """Computes the missing keys of the members' names; a name of one word gets an empty key.
+
+    How common a name is can be told once all households of a mutuelle have their keys.
+    """
     query = select(Member.id, Member.name).where(
         Member.tenant_id == tenant_id,
         Member.household_id.in_(household_ids),

@@ -135,8 +135,9 @@ WITH ours AS MATERIALIZED (
         AND ((b.name_key = a.name_key AND a.name_key <> '') OR (a.kind = 'head' AND b.kind = 'head'))
         AND b.since <= coalesce(a.until, 'infinity') AND a.since <= coalesce(b.until, 'infinity')
 ), counted AS (  -- by windows: a join of two lists of unknown length is slow
-    SELECT p.*, p.same_name AND row_number() OVER (PARTITION BY p.household_id, p.other_tenant_id, p.other_household_id,
-            p.member_id, p.same_name ORDER BY p.other_member_id) = 1 AS is_first
+    SELECT p.*, p.same_name AND p.years_apart = 0 AS is_exact, row_number() OVER (PARTITION BY p.household_id,
+            p.other_tenant_id, p.other_household_id, p.member_id, p.same_name AND p.years_apart = 0
+            ORDER BY p.other_member_id) AS place
     FROM pairs p
 ), signs AS (
     SELECT c.*, c.other_tenant_id = ours.id AND (NOT c.same_name OR (SELECT count(*) FROM (SELECT FROM members m
@@ -145,8 +146,8 @@ WITH ours AS MATERIALIZED (
         EXISTS (SELECT FROM phones x JOIN phones y ON y.blind_index = x.blind_index
             WHERE x.tenant_id = ours.id AND x.household_id = c.household_id
             AND y.tenant_id = c.other_tenant_id AND y.household_id = c.other_household_id) AS same_phone,
-        count(*) FILTER (WHERE c.is_first) OVER (PARTITION BY c.household_id, c.other_tenant_id, c.other_household_id)
-            - CASE WHEN c.same_name THEN 1 ELSE 0 END AS others
+        count(*) FILTER (WHERE c.is_exact AND c.place = 1) OVER (PARTITION BY c.household_id, c.other_tenant_id,
+            c.other_household_id) - CASE WHEN c.is_exact THEN 1 ELSE 0 END AS others
     FROM counted c CROSS JOIN ours
 )
 SELECT s.household_id, s.member_id, h.number, s.other_tenant_id, s.other_household_id, s.other_member_id, o.number,

@@ -39,12 +39,14 @@ def candidate(**signs: Any) -> DuplicateCandidate:
     [
         (NAME_AND_YEAR, 60, False),
         (NAME_AND_YEAR | {"same_mutuelle": True}, 70, True),
-        (NAME_AND_YEAR | {"others": 1}, 90, True),
+        (NAME_AND_YEAR | {"others": 1}, 75, True),
+        (NAME_AND_YEAR | {"others": 5}, 90, True),
         (NAME_AND_YEAR | {"same_phone": True}, 90, True),
         (NAME_AND_YEAR | {"same_number": True}, 120, True),
         (NEAR, 50, False),
         (NEAR | {"same_mutuelle": True}, 60, False),
-        (NEAR | {"others": 1}, 80, True),
+        (NEAR | {"others": 1}, 65, False),
+        (NEAR | {"others": 2}, 80, True),
         (NEAR | {"same_phone": True}, 80, True),
         ({"same_number": True}, 80, True),  # two heads of one year
         ({"same_number": True, "years_apart": 1}, 70, True),
