@@ -229,25 +229,25 @@ def test_who_moved_from_one_household_to_another_is_no_pair(world: World) -> Non
     assert pairs() == set()
 
 
-def test_both_mutuelles_of_a_federation_are_told(world: World) -> None:
+def test_both_mutuelles_of_a_federation_get_a_case(world: World) -> None:
     federate(world)
-    here, there = world.senegal.tenant_id, world.rwanda.tenant_id
-    first, again = joins(here, "+221770000011"), joins(there, "+221770000012")
+    senegal_id, rwanda_id = world.senegal.tenant_id, world.rwanda.tenant_id
+    first, again = joins(senegal_id, "+221770000011"), joins(rwanda_id, "+221770000012")
     name(first)
     name(again)
     assert pairs() == {(first.id, again.id)}
-    assert (cases(here), cases(there)) == ([], [f"household:{again.id}"])
+    assert (cases(senegal_id), cases(rwanda_id)) == ([], [f"household:{again.id}"])
     for _ in range(2):
-        assert looks(here) == 0
-    assert (cases(here), cases(there)) == ([f"household:{first.id}"], [f"household:{again.id}"])
+        assert looks(senegal_id) == 0
+    assert (cases(senegal_id), cases(rwanda_id)) == ([f"household:{first.id}"], [f"household:{again.id}"])
     assert verified().broken == []
 
 
 def test_a_third_mutuelle_sees_no_pair_and_makes_none_for_others(world: World) -> None:
     federate(world)
-    here, there, coumba = (place.tenant_id for place in (world.senegal, world.rwanda, world.mali))
-    name(joins(here, "+221770000011"))
-    name(joins(there, "+221770000012"))
+    senegal_id, rwanda_id, coumba = (place.tenant_id for place in (world.senegal, world.rwanda, world.mali))
+    name(joins(senegal_id, "+221770000011"))
+    name(joins(rwanda_id, "+221770000012"))
     with db.transaction(db.Role.AUDITOR) as session:
         row = vars(session.scalars(select(DuplicatePair)).first())
     values = {column.name: row[column.name] for column in DuplicatePair.__table__.columns}
@@ -256,8 +256,8 @@ def test_a_third_mutuelle_sees_no_pair_and_makes_none_for_others(world: World) -
             with db.transaction(role, tenant) as session:
                 assert session.scalars(select(DuplicatePair)).all() == []
                 homes: dict[str, Any] = {"homes": [row["household_id"], row["later_household_id"]]}
-                found = session.execute(text("SELECT * FROM likely_duplicates(:homes, 2)"), homes)
-                assert found.all() == []
+                rows = session.execute(text("SELECT * FROM likely_duplicates(:homes, 2)"), homes)
+                assert rows.all() == []
             with (
                 pytest.raises(DBAPIError, match="row-level security"),
                 db.transaction(role, tenant) as session,
@@ -267,18 +267,18 @@ def test_a_third_mutuelle_sees_no_pair_and_makes_none_for_others(world: World) -
 
 def test_a_mutuelle_learns_of_another_one_only_what_agrees(world: World) -> None:
     federate(world)
-    here, there = world.senegal.tenant_id, world.rwanda.tenant_id
-    again = joins(there, "+221770000012")
-    name(joins(here, "+221770000011"))
+    senegal_id, rwanda_id = world.senegal.tenant_id, world.rwanda.tenant_id
+    again = joins(rwanda_id, "+221770000012")
+    name(joins(senegal_id, "+221770000011"))
     name(again)
-    with db.transaction(db.Role.CONSOLE, there) as session:
+    with db.transaction(db.Role.CONSOLE, rwanda_id) as session:
         homes = {"homes": [again.id]}
         rows = session.execute(text("SELECT * FROM likely_duplicates(:homes, 2)"), homes).mappings().all()
         assert len(rows) == 2
         assert not any("ndiaye" in str(row).casefold() or "77000" in str(row) for row in rows)
         for table in ("members", "households", "phones", "categories", "claim_lines"):
-            query = text(f"SELECT count(*) FROM {table} WHERE tenant_id = :here")
-            assert session.scalar(query, {"here": here}) == 0
+            query = text(f"SELECT count(*) FROM {table} WHERE tenant_id = :tenant")
+            assert session.scalar(query, {"tenant": senegal_id}) == 0
 
 
 def test_pairs_and_decisions_are_append_only(world: World, module_database: Database) -> None:

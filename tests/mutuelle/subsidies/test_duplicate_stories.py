@@ -20,7 +20,7 @@ STEPS = st.lists(
 Steps = list[tuple[str, int, bool, list[str | None], str]]
 
 
-def mark(story: Story, known: str, place: int) -> None:
+def mark(story: Story, mark_name: str, place: int) -> None:
     """Notes what is known of the member at this place from now on."""
     member_id = story.household.members[place].id
     marks = {
@@ -29,15 +29,15 @@ def mark(story: Story, known: str, place: int) -> None:
         "returned": ClaimDuplicates(held=frozenset([member_id]), returned=frozenset([member_id])),
         "elsewhere": ClaimDuplicates(elsewhere=(ClaimedDays(member_id, MONTHS[0], YEAR_AFTER),)),
     }
-    story.household = replace(story.household, duplicates=marks[known])
+    story.household = replace(story.household, duplicates=marks[mark_name])
 
 
-def told(steps: Steps) -> Story:
+def story_after(steps: Steps) -> Story:
     """Returns the household after the steps, with every line answered."""
     story = Story(household("SN-CMU", [1985, 1990, 2015], "general", "state"))
-    for day, (event, pick, again, answers, known) in zip(MONTHS, steps, strict=False):
+    for day, (event, pick, again, answers, mark_name) in zip(MONTHS, steps, strict=False):
         story.happens(event, pick, day, 12 - MONTHS.index(day))
-        mark(story, known, pick % 3)
+        mark(story, mark_name, pick % 3)
         story.drafted(day.replace(day=28), answers, again=again)
         if pick % 2:
             story.answered("rejected" if pick % 3 == 0 else "accepted")
@@ -55,7 +55,7 @@ def settle(story: Story, day: date) -> None:
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
 def test_once_people_know_that_it_is_another_person_the_payer_accepted_what_it_owes(steps: Steps) -> None:
-    story = told(steps)
+    story = story_after(steps)
     mark(story, "nothing", 0)
     settle(story, YEAR_AFTER)
     assert story.accepted == story.owed
@@ -64,7 +64,7 @@ def test_once_people_know_that_it_is_another_person_the_payer_accepted_what_it_o
 @settings(max_examples=300, deadline=None)
 @given(STEPS, st.integers(0, 2))
 def test_of_who_is_claimed_elsewhere_nothing_stays_accepted(steps: Steps, place: int) -> None:
-    story = told(steps)
+    story = story_after(steps)
     mark(story, "returned", place)
     settle(story, YEAR_AFTER)
     member_id = story.household.members[place].id

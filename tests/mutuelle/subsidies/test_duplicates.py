@@ -11,7 +11,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import duplicate_decisions
 from mutuelle.households.duplicates import DuplicatePair
 from mutuelle.households.households import Household, Member
-from mutuelle.subsidies import claim_checks
+from mutuelle.subsidies import claim_checks, claim_steps
 from mutuelle.subsidies.claim_checks import ClaimComparison
 from tests.mutuelle.subsidies.duplicates_world import (
     ONE_SHARE,
@@ -219,3 +219,19 @@ def test_a_draft_waits_for_a_decision_and_follows_it(office: ClaimsWorld) -> Non
     assert claimed(office, claim) == {again: 3 * ONE_SHARE}
     with office.console() as session:
         assert claim_checks.remake(session, claim) == ClaimComparison()
+
+
+def test_a_draft_is_outdated_once_a_duplicate_is_found_in_it(office: ClaimsWorld) -> None:
+    first, other = office.joins(), office.joins()
+    claim = office.draft(DECEMBER)
+    office.families[other] = office.families[first]
+    office.name(other)
+    look_for_duplicates(office)
+    with pytest.raises(Refused, match=r"claim\.stale"):
+        office.check(claim)
+    with office.console() as session:
+        claim_steps.cancel(session, office.bakary, claim)
+    again = office.draft(DECEMBER, on="2027-01-03")
+    assert claimed(office, again) == {first: 3 * ONE_SHARE}
+    office.send(again)
+    office.books_hold()

@@ -75,7 +75,7 @@ def test_a_ramed_household_that_joins_the_mutuelle_of_another_scheme_is_claimed_
     mali.books_hold()
 
 
-def test_heads_of_one_number_are_a_pair_whatever_their_names(
+def test_heads_of_one_number_are_a_pair_under_any_names(
     offices: tuple[SecondOffice, SecondOffice],
 ) -> None:
     mali, ramed = offices

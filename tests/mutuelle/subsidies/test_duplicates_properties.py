@@ -76,23 +76,23 @@ class Federation:
             return
         self.claims.append((office, claim))
         different |= self.different()  # the draft finds pairs, too
-        known = {
+        couples = {
             frozenset((pair.member_id, pair.later_member_id)) for each in self.offices for pair in pairs(each)
         }
         for row in office.lines(claim):
             line = row.csv_line.line
             for member_id, days in before:
                 couple = frozenset((member_id, line.member_id))
-                if line.amount > 0 and couple in known - different:
+                if line.amount > 0 and couple in couples - different:
                     assert line.days_until < days[0] or line.days_from > days[1]
 
     def different(self) -> set[frozenset[UUID]]:
         """The pairs of members of whom the newest decision says that they are two people."""
-        found = {pair.id: pair for office in self.offices for pair in pairs(office)}
+        by_id = {pair.id: pair for office in self.offices for pair in pairs(office)}
         with db.transaction(db.Role.AUDITOR) as session:
-            decisions = duplicate_decisions.newest(session, list(found.values()))
+            decisions = duplicate_decisions.newest(session, list(by_id.values()))
         return {
-            frozenset((found[pair_id].member_id, found[pair_id].later_member_id))
+            frozenset((by_id[pair_id].member_id, by_id[pair_id].later_member_id))
             for pair_id, decision in decisions.items()
             if decision.verdict == "different"
         }
