@@ -25,6 +25,7 @@ class FlagKind(StrEnum):
     CURRENCY = "currency"
     DOCUMENT_TWICE = "document-twice"
     DOUBLE = "double"
+    DUPLICATE = "duplicate"
     FEE = "fee"
     LATE = "late"
     LIST = "list"

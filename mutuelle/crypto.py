@@ -93,6 +93,11 @@ def number_index(number: str) -> bytes:
     return hmac.digest(keys().index, f"number:{number}".encode(), "sha256")[:16]
 
 
+def name_index(words: str) -> bytes:
+    """Returns the 16-byte blind index of the words of a name; it never equals that of a phone or number."""
+    return hmac.digest(keys().index, f"name:{words}".encode(), "sha256")[:16]
+
+
 def seal_number(number: str) -> bytes:
     return _seal(keys().phone, f"number:{number}".encode())
 

@@ -29,6 +29,7 @@ class Work(StrEnum):
 
     BILLS = "bills"
     CLAIM = "subsidy claim"
+    DUPLICATES = "likely duplicates"
     LISTS = "registry lists"
     MONEY = "money"
     PROMISES = "promises"

@@ -21,6 +21,8 @@ from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.household_rights import NextStep, RightsReason, RightsState
 from mutuelle.enrolment import appeals, household_changes, registry_matching, registry_proposals
 from mutuelle.enrolment.category_proofs import NotProven
+from mutuelle.households.duplicate_candidates import DuplicateReason
+from mutuelle.households.duplicate_decisions import DuplicateEvidence, DuplicateVerdict
 from mutuelle.households.evidence import EvidenceKind
 from mutuelle.households.households import MemberKind
 from mutuelle.messaging.messages import ALWAYS, MessageKind, MessageStatus
@@ -79,6 +81,9 @@ PLACES = {
     "console bill": Place(console("bill"), (money_rules.BillKind,)),
     "console claim-answer": Place(console("claim-answer"), (claim_lines.LineAnswer,)),
     "console claim-state": Place(console("claim-state"), (claim_lines.ClaimState,)),
+    "console duplicate": Place(console("duplicate"), (DuplicateReason,)),
+    "console duplicate-verdict": Place(console("duplicate-verdict"), (DuplicateVerdict,)),
+    "console duplicate-why": Place(console("duplicate-why"), (DuplicateEvidence,)),
     "console evidence": Place(console("evidence"), (EvidenceKind, household_changes.ClassEvidence)),
     "console left-out": Place(console("left-out"), (claim_lines.LeftOutReason,)),
     "console listed": Place(console("listed"), (registry_matching.MatchReason,)),

@@ -16,6 +16,7 @@ from workers import (
     collect,
     deliver,
     expire_proofs,
+    find_duplicates,
     incoming_sms,
     lanes,
     payment_requests,
@@ -67,7 +68,7 @@ def _reminders() -> None:
 
 
 def daily() -> None:
-    """Blanks old input; where a mutuelle's day has begun: expires proofs, writes bills, queues reminders.
+    """Blanks old input; where a mutuelle's day has begun: proofs, likely duplicates, bills, reminders.
 
     Opens a case for a mutuelle whose time zone is unknown: no day begins there.
     """
@@ -79,7 +80,7 @@ def _days_work(current: WorkerServices) -> None:
     with db.transaction(db.Role.WORKER) as session:
         due = schedule.is_daily_work_due(session)
     if due:
-        steps = (expire_proofs.run, bill.run, remind.run)
+        steps = (expire_proofs.run, find_duplicates.run, bill.run, remind.run)
         try:
             _each(*(partial(step, current) for step in steps))
         finally:

@@ -28,6 +28,7 @@ WORDS: dict[str, dict[str, str]] = {
         "rejected": "rejeté par le payeur",
         "changed": "membres changés depuis : à regarder",
         "waiting": "facture réduite : réponse du payeur attendue",
+        "duplicate": "doublon : la personne est demandée, ou à décider, dans un autre ménage",
         "unreadable": "cotisations illisibles : voyez qui tient le logiciel",
         "nothing-back": "rien à reprendre : ce n'était pas demandé",
     },

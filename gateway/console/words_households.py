@@ -24,6 +24,7 @@ NOTICES = {
     "recalcule": (
         "La cotisation est recalculée. Si la part du ménage change, c'est noté à part, et un SMS le lui dit."
     ),
+    "doublon": "C'est noté. La prochaine demande de subvention suit cette décision.",
     "repondu": "La réponse part par SMS au ménage.",
 }
 
@@ -34,6 +35,10 @@ FLAGS = {
     ),
     "document-twice": (
         "Le numéro du document d'un ménage prouve aussi la catégorie d'un autre. Regardez les deux papiers."
+    ),
+    "duplicate": (
+        "Une personne de ce ménage est sans doute inscrite aussi dans un autre. Ouvrez « Doublons » et "
+        "décidez."
     ),
 }
 
@@ -90,6 +95,11 @@ REFUSALS = {
     "evidence.since": "Une preuve ne peut commencer ni demain, ni avant ce que l'on sait déjà.",
     "evidence.over": "Cette preuve n'est plus valable : demandez-en une nouvelle.",
     "evidence.day": "La date de fin n'est pas une date.",
+    "duplicate.verdict": "Choisissez dans la liste si c'est une personne ou deux.",
+    "duplicate.why": "Choisissez dans la liste comment vous le savez.",
+    "duplicate.drafting": (
+        "Une demande de subvention est en préparation. Attendez une minute et notez la décision de nouveau."
+    ),
     "proposal.decided": "Quelqu'un en a déjà décidé.",
     "proposal.changed": "Une liste plus récente dit autre chose de cette ligne : refusez celle-ci.",
     "member.name": "Ce n'est pas un nom : prénom et nom, en lettres.",
@@ -157,6 +167,26 @@ WORDS: dict[str, dict[str, str]] = {
         "refused-before": "Une personne a déjà refusé cette catégorie à ce ménage.",
         "checked-otherwise": "Une autre catégorie est vérifiée pour ce ménage.",
         "several-lines": "Plusieurs lignes pourraient être à ce ménage.",
+    },
+    "duplicate": {
+        "name": "Le prénom et le nom sont les mêmes.",
+        "year": "L'année de naissance est la même.",
+        "year-near": "Les années de naissance se suivent.",
+        "others": "D'autres personnes des deux ménages ont aussi le même nom et la même année.",
+        "number": "Le même numéro de preuve est vérifié pour les deux ménages.",
+        "phone": "Les deux ménages ont ou ont eu le même téléphone.",
+        "mutuelle": "Les deux ménages sont de la même mutuelle.",
+    },
+    "duplicate-verdict": {
+        "same-earlier": "C'est la même personne : demander l'adhésion la plus ancienne",
+        "same-later": "C'est la même personne : demander l'adhésion suivante",
+        "different": "Ce sont des personnes différentes : demander les deux",
+    },
+    "duplicate-why": {
+        "papers": "les papiers ont été vus",
+        "told": "les ménages l'ont dit",
+        "agent-visit": "un agent est passé",
+        "registry": "le registre le dit",
     },
     "appeal": {"category": "la catégorie", "household": "le ménage", "payment": "un paiement"},
     "answer": {

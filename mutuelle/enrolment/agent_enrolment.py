@@ -1,7 +1,8 @@
 """Enrols a household from an agent's form or from a line of an office list, with its evidence.
 
 Values come as typed; a wrong value is refused under the name of its field. The same form or list line enrols
-a household once. A registry number that stands on a loaded list is proven by its line of that list.
+a household once. A registry number that stands on a loaded list is proven by its line of that list. Likely
+duplicates are not refused: they are found, for staff to decide.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
 from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.enrolment.social_registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
-from mutuelle.households import evidence, evidence_numbers
+from mutuelle.households import duplicates, evidence, evidence_numbers
 from mutuelle.households.evidence import Evidence, EvidenceKind, Proof, number_of
 from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
@@ -138,6 +139,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     household = enrolment.enrol(session, tenant.id, applicant, by=by, effect_key=key)
     if is_shared:
         evidence_numbers.open_case(session, tenant.id, household.id)
+    duplicates.find(session, tenant.id, [household.id])
     return household
 
 

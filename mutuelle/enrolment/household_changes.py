@@ -22,7 +22,7 @@ from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import office_list_csv, relationship_changes, shown_household
 from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import households
+from mutuelle.households import duplicates, households
 from mutuelle.households.households import Member, MemberKind
 from mutuelle.households.members import MemberClass
 from mutuelle.organisation import tenants
@@ -92,6 +92,7 @@ def add_member(
         relationship=related,
         actor=by,
     )
+    duplicates.find(session, tenant_id, [household_id])
     adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
 
@@ -286,6 +287,7 @@ def correct_member(
     audit.record(
         session, tenant_id, by, "member-corrected", audit.about(Subject.HOUSEHOLD, household_id), **facts
     )
+    duplicates.find(session, tenant_id, [household_id])
     adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.CORRECTION)
 
 

@@ -17,7 +17,7 @@ from mutuelle.audit import Subject
 from mutuelle.enrolment import office_list_csv
 from mutuelle.enrolment.office_list_csv import ListRow, RowError, RowProblem
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import member_numbers
+from mutuelle.households import duplicates, member_numbers
 from mutuelle.households.households import Household, Member, MemberKind
 
 COLUMNS = {
@@ -108,6 +108,7 @@ def name_members(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by:
             problems.append(error.at(row.line))
         else:
             named, same = named + changed, same + (not changed)
+    duplicates.find(session, tenant_id, {member.household_id for home in members.values() for member in home})
     return NamesResult(named, same, tuple(problems))
 
 
@@ -171,6 +172,7 @@ def set_name(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: 
     if member.name == full_name and not member.provisional:
         return False
     _write(session, member, full_name, by)
+    duplicates.find(session, tenant_id, [member.household_id])
     return True
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mutuelle.errors import Malformed
+from mutuelle.households.names import normalize as normalize
 
 SEPARATORS = ";,\t"
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -171,17 +172,3 @@ def person_name(cell: str) -> str:
     ):
         raise RowError("the name is not one", "write first and last name in letters, at most 80")
     return cell
-
-
-def normalize(text: str) -> str:
-    """Returns lower case without accents or punctuation, so that spellings of the same word are equal.
-
-    >>> normalize(" Numéro_de  MEMBRE ")
-    'numero de membre'
-    """
-    bare = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", text.casefold())
-        if not unicodedata.combining(letter)
-    )
-    return " ".join(re.sub(r"[\W_]+", " ", bare).split())

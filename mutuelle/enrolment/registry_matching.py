@@ -16,7 +16,6 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from mutuelle.enrolment.office_list_csv import normalize
 from mutuelle.schemes.money_rules import CategoryState
 
 YEARS_APART = 2  # working assumption: years of birth are estimates, on paper and by telephone
@@ -113,11 +112,6 @@ def settle(matches: Sequence[Match]) -> list[Match]:
             pair = replace(pair, sure=False, reasons=(*pair.reasons, MatchReason.SEVERAL_LINES))
         settled.append(pair)
     return settled
-
-
-def name_key(name: str) -> str:
-    """A key that is equal for names of the same words, in any order and spelling of accents."""
-    return " ".join(sorted(normalize(name).split()))
 
 
 def _judge(

@@ -23,7 +23,7 @@ from mutuelle.enrolment import category_proofs, office_list_csv, registry_matchi
 from mutuelle.enrolment.office_list_csv import ListRow, RowError, RowProblem
 from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 from mutuelle.errors import Malformed, Refused
-from mutuelle.households import evidence_numbers, locks
+from mutuelle.households import evidence_numbers, locks, names
 from mutuelle.households.evidence import Evidence, EvidenceKind, number_of
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
@@ -200,13 +200,13 @@ def _add_by_name(
     """Adds the lines without a household by number or phone whose name is that of a household's head."""
     heads: dict[str, list[Any]] = defaultdict(list)
     for row in session.execute(registry_queries.HEADS_WITH_NAME, values):
-        heads[registry_matching.name_key(row.name)].append(row)
+        heads[names.sorted_words(row.name)].append(row)
     if not heads:
         return
     for row in session.execute(registry_queries.LINES_WITH_YEAR, values):
         if row.entry_id in entries:
             continue
-        if alike := heads.get(registry_matching.name_key(row.head_name), []):
+        if alike := heads.get(names.sorted_words(row.head_name), []):
             entries[row.entry_id] = _line(row)
             candidates[row.entry_id] = [_candidate(head, name=True) for head in alike]
 

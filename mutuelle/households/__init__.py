@@ -1,4 +1,5 @@
-"""Who is covered together: households and their members, evidence of a category, and the household's lock.
+"""Who is covered together: households and members, evidence of a category, likely duplicates, the lock.
 
-`households`, `members`, `member_numbers`, `evidence`, `evidence_numbers`, `locks`, `household_sms`.
+`households`, `members`, `member_numbers`, `names`, `evidence`, `evidence_numbers`, `locks`, `household_sms`,
+`duplicate_candidates`, `duplicates`, `duplicate_decisions`.
 """

@@ -48,6 +48,8 @@ class Member(Row):
     kind: Mapped[str]
     birth_year: Mapped[int]
     name: Mapped[str | None]
+    # Finds likely duplicates (`duplicates`): None until it is computed, and again when the name changes.
+    name_key: Mapped[bytes | None]
     provisional: Mapped[bool]
     since: Mapped[date]
     until: Mapped[date | None]

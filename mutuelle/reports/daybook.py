@@ -71,6 +71,7 @@ class OpenWork:
     proofs: int
     claims_to_check: int
     claims_to_send: int
+    duplicates: int
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,11 @@ SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'ask
            WHERE tenant_id = :tenant AND state = 'drafted') AS claims_to_check,
        (SELECT count(*) FROM subsidy_claims
            WHERE tenant_id = :tenant AND state = 'checked') AS claims_to_send,
+       (SELECT count(*) FROM (
+           SELECT DISTINCT p.tenant_id, p.household_id, p.later_tenant_id, p.later_household_id
+           FROM duplicate_pairs p WHERE :tenant IN (p.tenant_id, p.later_tenant_id) AND NOT EXISTS (
+               SELECT FROM duplicate_decisions d WHERE d.tenant_id = p.tenant_id AND d.pair_id = p.id)
+       ) undecided) AS duplicates,
        count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
 FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
       JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
@@ -164,7 +170,9 @@ def open_work(session: Session, tenant_id: UUID) -> OpenWork:
     """Counts what is to be matched, approved, paid out or answered now."""
     row = session.execute(_OPEN_WORK, {"tenant": tenant_id, "now": clock.now()}).one()
     money = (row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
-    return OpenWork(*money, row.appeals, row.overdue, row.proofs, row.claims_to_check, row.claims_to_send)
+    return OpenWork(
+        *money, row.appeals, row.overdue, row.proofs, row.claims_to_check, row.claims_to_send, row.duplicates
+    )
 
 
 _LATEST = text("""

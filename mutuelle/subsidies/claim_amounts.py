@@ -10,6 +10,8 @@ book names a clause for that (`claim_whole_bills.py`). For both:
    sponsor pays more is split among all.
 3. What one claim asks for no other claim asks for, unless the payer rejected the line and it is asked for
    again; the new line then names the rejected one.
+4. What a likely duplicate would ask for is left out, while the same person may be claimed as a member of
+   another household. Where a person decided so, the next claim takes back what was accepted.
 
 What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of
 the period, and of earlier bills not yet claimed.

@@ -6,7 +6,8 @@ part falls on the others, the head first. Then, for each part:
 
 1. Covered days that no line of this or another bill asks for are asked, one line for each span of days.
 2. Days of a line that the payer rejected are asked only with `again`; the new line names the rejected one.
-3. What an accepted line asks for days that are not covered any more, or are worth less since, is taken back
+3. Days for which a likely duplicate of the member is claimed, or waits for a decision, are left out.
+4. What an accepted line asks for days that are not covered any more, or are worth less since, is taken back
    by a line below 0 that names it. While the line waits for its answer, or an earlier line below 0 does,
    nothing goes back. A line below 0 that was rejected is asked again only with `again`.
 
@@ -22,7 +23,7 @@ from uuid import UUID
 
 from mutuelle.cover import day_spans
 from mutuelle.cover.cover_periods import DAY, BoughtMonths
-from mutuelle.cover.covered_days import HouseholdCover
+from mutuelle.cover.covered_days import CoveredDays, HouseholdCover
 from mutuelle.cover.day_spans import DaySpan
 from mutuelle.schemes import schemes
 from mutuelle.subsidies.claim_eligibility import (
@@ -131,6 +132,8 @@ class DayClaims:
             for days in spans
         ]
         covered = self._cover.member(member.id, payable.bill_id).without(others)
+        if member.id in self.household.duplicates.returned:
+            covered = CoveredDays()  # what was accepted goes back
         since = date.min if payable.on_day <= payable.issued else payable.on_day
         return LinePart(payable, member, units, since, months, covered)
 
@@ -170,7 +173,14 @@ class DayClaims:
                 rest -= units
             else:
                 lines += back
-        for days, rejected in self._days_to_ask(part, earlier):
+        forbidden = day_spans.merge(self.household.duplicates.forbidden_days(part.member.id))
+        to_ask = self._days_to_ask(part, earlier)
+        for days, _ in to_ask:
+            units = part.worth_of(day_spans.intersect([days], forbidden))
+            reasons[LeftOutReason.DUPLICATE] += units
+            rest -= units
+        allowed = [(span, line) for days, line in to_ask for span in day_spans.subtract([days], forbidden)]
+        for days, rejected in allowed:
             units = max(0, part.worth(days) - surplus)
             surplus = max(0, surplus - part.worth(days))
             if not units:
@@ -187,7 +197,10 @@ class DayClaims:
                 corrects = rejected.id if rejected else None
                 lines.append(self._writer.line(payable, eligible, part.member, units, corrects, days))
         rest -= sum(line.amount for line in lines)
-        reasons[LeftOutReason.NOT_COVERED if has_opened else LeftOutReason.NOT_OPEN] += rest
+        if part.member.id in self.household.duplicates.returned:
+            reasons[LeftOutReason.DUPLICATE] += rest
+        else:
+            reasons[LeftOutReason.NOT_COVERED if has_opened else LeftOutReason.NOT_OPEN] += rest
         return lines
 
     def _days_to_ask(self, part: LinePart, earlier: EarlierLines) -> list[tuple[DaySpan, EarlierLine | None]]:

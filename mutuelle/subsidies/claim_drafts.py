@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock, inserts, set_aside
 from mutuelle.errors import Conflict, Refused
-from mutuelle.households import locks
+from mutuelle.households import duplicates, locks
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.organisation.logins import Manager
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import money_rules
 from mutuelle.set_aside import Work
-from mutuelle.subsidies import claim_amounts, claim_csv, claim_facts, claim_store
+from mutuelle.subsidies import claim_amounts, claim_csv, claim_duplicates, claim_facts, claim_store
 from mutuelle.subsidies.claim_csv import CsvLine
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutAmount, LeftOutReason, Period
@@ -69,6 +69,8 @@ def draft(
     if period.until >= tenant.today():
         raise Refused("claim.not-over")
     claim_store.lock_mutuelle(session, "claims", tenant.id)
+    duplicates.freeze(session, tenant.id)
+    claim_duplicates.find(session, tenant.id, payer, sponsor_id)
     scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
     lines, left_out = _judge(session, scope, period, again)
     for household_id in {part.household_id for part in left_out if part.reason == LeftOutReason.UNREADABLE}:

@@ -23,7 +23,9 @@ from mutuelle.households.households import MemberKind
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import CategoryState
+from mutuelle.subsidies import claim_duplicates
 from mutuelle.subsidies.claim_lines import (
+    ClaimDuplicates,
     ClaimHousehold,
     ClaimMember,
     ClaimProof,
@@ -78,7 +80,7 @@ _CLAIMED = """
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
 # The lines of each bill with a line of the period, an earlier one not wholly claimed, or one of a household
-# that lost money, by the day of each line.
+# that lost money or is a likely duplicate, by the day of each line.
 _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
@@ -100,6 +102,9 @@ WITH claimed AS ({_CLAIMED}), held AS (
         SELECT FROM allocations a
         WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
         AND a.kind = 'bill' AND a.amount < 0)
+    OR EXISTS (SELECT FROM duplicate_pairs d WHERE d.found_at <= :at
+        AND ((d.tenant_id = :tenant AND d.household_id = owed.household_id)
+            OR (d.later_tenant_id = :tenant AND d.later_household_id = owed.household_id)))
 )
 SELECT * FROM owed WHERE bill_id IN (SELECT bill_id FROM due)
 """  # noqa: S608  # our own words
@@ -154,6 +159,15 @@ def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHouse
         scope,
         tenants.get(session, scope.tenant_id).name,  # a mutuelle has no place yet: its name says where it is
         payables,
+        claim_duplicates.read(
+            session,
+            scope.tenant_id,
+            payables,
+            scope.at,
+            payer=scope.payer,
+            sponsor_id=scope.sponsor_id,
+            own=scope.own,
+        ),
         *(
             by_household(query, values)
             for query in (_MEMBERS, _PROOFS, _CLAIMED_OF, _CONSENTS, _BOOKS, _LATER, _RECEIPTS)
@@ -169,6 +183,7 @@ class _HouseholdRows:
     scope: ClaimScope
     place: str
     payables: Mapping[UUID, list[Any]]
+    duplicates: Mapping[UUID, ClaimDuplicates]
     members: Mapping[UUID, list[Any]]
     proofs: Mapping[UUID, list[Any]]
     claimed: Mapping[UUID, list[Any]]
@@ -199,6 +214,7 @@ def _household(rows: _HouseholdRows, home: Any) -> ClaimHousehold | UnreadableHo
             people=tuple(insured_people.read(rows.members.get(home.id, ()))),
             receipts=tuple((row.id, row.transaction) for row in rows.receipts.get(home.id, ())),
             place=rows.place,
+            duplicates=rows.duplicates.get(home.id, ClaimDuplicates()),
         )
     except Exception as error:  # of any kind, such as a rule version that is gone: the others are claimed
         log.exception("a household cannot be claimed: %s", type(error).__name__)

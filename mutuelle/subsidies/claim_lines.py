@@ -45,6 +45,7 @@ class LeftOutReason(StrEnum):
     WAITING = "waiting"
     NOTHING_BACK = "nothing-back"
     UNREADABLE = "unreadable"
+    DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,38 @@ class LeftOutAmount:
     reason: LeftOutReason
 
 
+@dataclass(frozen=True, order=True)
+class ClaimedDays:
+    """The first and last day for which the same person stands claimed as a member of another household."""
+
+    member_id: UUID
+    since: date
+    until: date
+
+
+@dataclass(frozen=True)
+class ClaimDuplicates:
+    """The members of a household that are likely or surely members of another one, too.
+
+    Nothing new is asked for those `held`. What was accepted for those `returned` is taken back: a person
+    decided that they are claimed elsewhere. For the days in `elsewhere` nobody else may be claimed.
+    """
+
+    held: frozenset[UUID] = frozenset()
+    returned: frozenset[UUID] = frozenset()
+    elsewhere: tuple[ClaimedDays, ...] = ()
+
+    def forbid(self, member_id: UUID, days: tuple[date, date]) -> bool:
+        """Whether nothing new may be asked for a member on these days."""
+        return any(since <= days[1] and until >= days[0] for since, until in self.forbidden_days(member_id))
+
+    def forbidden_days(self, member_id: UUID) -> list[tuple[date, date]]:
+        """Returns the days for which nothing new may be asked for a member."""
+        if member_id in self.held:
+            return [(date.min, date.max)]
+        return [(row.since, row.until) for row in self.elsewhere if row.member_id == member_id]
+
+
 @dataclass(frozen=True)
 class ClaimHousehold:
     """A household as the claim rules read it.
@@ -191,6 +224,7 @@ class ClaimHousehold:
     people: tuple[InsuredPerson, ...] = ()
     receipts: tuple[tuple[UUID, str], ...] = ()
     place: str = ""
+    duplicates: ClaimDuplicates = ClaimDuplicates()
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from mutuelle.money import Money
 from mutuelle.organisation.logins import Manager
 from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
-from mutuelle.subsidies import claim_checks, claim_csv, claim_store, claim_totals
-from mutuelle.subsidies.claim_lines import ClaimState, LineAnswer
+from mutuelle.subsidies import claim_checks, claim_csv, claim_duplicates, claim_store, claim_totals
+from mutuelle.subsidies.claim_lines import ClaimDuplicates, ClaimState, LineAnswer
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim, ClaimAnswer, ClaimLine, ClaimPayment
 
 MOVES = {
@@ -44,7 +44,8 @@ def check(session: Session, manager: Manager, claim: Claim) -> None:
     """Records that a second person agrees, and that the claim can still be made from the books unchanged.
 
     Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for the person who drafted it,
-    "claim.stale" with the first difference when it must be drafted anew, as a draft of an older format must.
+    "claim.stale" with the first difference when it must be drafted anew, as a draft of an older format must,
+    and one of which a likely duplicate was found or decided since.
     """
     claim = _lock(session, claim, ClaimState.CHECKED)
     if claim.made_by == manager.id:
@@ -53,8 +54,30 @@ def check(session: Session, manager: Manager, claim: Claim) -> None:
         raise Refused("claim.stale", first="it was drafted before covered days were counted")
     if differences := claim_checks.remake(session, claim).differences:
         raise Refused("claim.stale", first=differences[0])
+    if position := _line_of_duplicate(session, claim):
+        raise Refused("claim.stale", first=f"line {position}: the member is likely claimed elsewhere")
     claim.state, claim.checked_by, claim.checked_at = ClaimState.CHECKED, manager.id, clock.now()
     claim_store.record(session, manager, "claim-checked", claim)
+
+
+def _line_of_duplicate(session: Session, claim: Claim) -> int | None:
+    """Returns the position of the first line that would not be asked for by what is known now."""
+    lines = [line.csv_line for line in claim_store.lines(session, claim)]
+    duplicates = claim_duplicates.read(
+        session,
+        claim.tenant_id,
+        {csv_line.line.household_id for csv_line in lines},
+        clock.now(),
+        payer=claim.payer,
+        sponsor_id=claim.sponsor_id,
+        own=claim.id,
+    )
+    for csv_line in lines:
+        line = csv_line.line
+        of_household = duplicates.get(line.household_id, ClaimDuplicates())
+        if line.amount > 0 and of_household.forbid(line.member_id, (line.days_from, line.days_until)):
+            return csv_line.position
+    return None
 
 
 def cancel(session: Session, manager: Manager, claim: Claim) -> None:

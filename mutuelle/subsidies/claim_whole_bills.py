@@ -57,6 +57,9 @@ def claim_line(
     if payable.amount < 0 and not lines:
         lines = _cancel_decrease(ledger, payable)
         left_out[LeftOutReason.NOTHING_BACK] -= _total(lines)
+    duplicates = _take_back_duplicates(ledger, payable, lines)
+    left_out[LeftOutReason.DUPLICATE] -= _total(duplicates)
+    lines += duplicates
     ledger.book(payable.bill_id, lines)
     rest_after = ledger.unclaimable_rest(payable)
     if rest_before or rest_after:
@@ -86,7 +89,9 @@ def _ask(
     requests: list[LineRequest] = []
     for member, units in _split(ledger, payable, members, rest):
         rejected = ledger.rejected_line(payable, member.id)
-        if reason := _reason_to_wait(ledger, payable, member, units, again or not rejected):
+        if units > 0 and ledger.household.duplicates.forbid(member.id, eligibility.days):
+            left_out[LeftOutReason.DUPLICATE] += units
+        elif reason := _reason_to_wait(ledger, payable, member, units, again or not rejected):
             left_out[reason] += units
         else:
             requests.append(LineRequest(member, units, rejected))
@@ -133,6 +138,8 @@ def split_decrease(
     remainder = 0
     for member, units in (*parts, *((member, 0) for member in others)):
         refundable = ledger.claims_of(bill_id, member.id).refundable + shares_of[member]
+        if member.id in ledger.household.duplicates.held:  # its part was not asked: no other gives it back
+            refundable = max(refundable, -units)
         share = max(units + remainder, -max(0, refundable))
         shares_of[member] += share
         remainder += units - share
@@ -168,7 +175,8 @@ def _reductions(
     """Returns by how much each member's line is smaller, and reduces the bill's unclaimable units by it.
 
     A decrease that was claimed in part, because a positive line was rejected, leaves a rest. A positive line
-    that is asked again is smaller by that rest, first for the members that the decrease names. A negative
+    that is asked again, because it was rejected or taken back, is smaller by that rest, first for the members
+    that the decrease names. A negative
     line is smaller by what such a positive line left.
     """
     decreases = [
@@ -184,10 +192,20 @@ def _reductions(
     for request in sorted(requests, key=lambda request: request.member.id not in named):
         member_id, units = request.member.id, request.units
         unclaimable = ledger.unclaimable[payable.bill_id]
-        if unclaimable * units < 0 and (units < 0 or request.rejected or member_id in named):
+        is_again = request.rejected or ledger.claims_of(payable.bill_id, member_id).given_back
+        if unclaimable * units < 0 and (units < 0 or is_again or member_id in named):
             reductions[member_id] = -unclaimable if abs(unclaimable) < abs(units) else units
             ledger.unclaimable[payable.bill_id] += reductions[member_id]
     return reductions
+
+
+def _take_back_duplicates(
+    ledger: ClaimBalances, payable: PayableLine, lines: Sequence[DraftLine]
+) -> list[DraftLine]:
+    """Takes back what was accepted for members that are claimed in another household by a decision."""
+    corrected = {line.member_id for line in lines}
+    returned = ledger.household.duplicates.returned - corrected
+    return [line for line in ledger.reversals(payable) if line.member_id in returned]
 
 
 def _cancel_decrease(ledger: ClaimBalances, payable: PayableLine) -> list[DraftLine]:

@@ -26,6 +26,10 @@ WHERE f.closed_at IS NOT NULL AND CASE f.kind
             AND 'payment:' || p.ref = f.subject AND p.unread_proof_at IS NOT NULL)
         OR EXISTS (SELECT FROM notices n WHERE n.tenant_id = f.tenant_id
             AND 'notice:' || n.id = f.subject AND n.state <> 'done'))
+    WHEN 'duplicate' THEN NOT EXISTS (SELECT FROM duplicate_pairs p
+        JOIN duplicate_decisions d ON d.tenant_id = p.tenant_id AND d.pair_id = p.id
+            AND d.by_tenant_id = f.tenant_id AND d.decided_at <= f.closed_at
+        WHERE f.subject = ANY(ARRAY['household:' || p.household_id, 'household:' || p.later_household_id]))
     WHEN 'reversal' THEN split_part(f.subject, ':', 1) NOT IN ('transaction', 'account')
     WHEN 'stuck' THEN split_part(f.subject, ':', 1) NOT IN ('transaction', 'account')
     ELSE f.kind NOT IN ('list', 'rule') END

@@ -39,14 +39,13 @@ OF_A_GATEWAY = {"gateway_accounts", "service_codes", "ussd_sessions", "ussd_effe
 ACROSS_TENANTS = {"tenants", "login_tries", *OF_A_GATEWAY}
 # The books have no rows here: the tests of these tables fill them.
 EMPTY_HERE = {"logins", "login_sessions", "login_tries", "refunds", "adjustments"}
-EMPTY_HERE |= {
-    "subsidy_claims",
-    "claim_lines",
-    "claim_left_out",
-    "claim_answers",
-    "claim_payments",
-}
+EMPTY_HERE |= {"subsidy_claims", "claim_lines", "claim_left_out", "claim_answers", "claim_payments"}
+EMPTY_HERE |= {"duplicate_pairs", "duplicate_decisions"}
+# Rows of two mutuelles name both owners: the account's and the household's, or the two of a likely duplicate.
+OWNERS = ("tenant_id", "household_tenant_id", "later_tenant_id", "by_tenant_id")
 DENIED = "42501"
+OF_DUPLICATES = ["likely_duplicates(uuid[],bigint)"]
+OF_DUPLICATES += ["claimed_duplicates(uuid,uuid[],uuid,uuid,timestamp with time zone)"]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +146,7 @@ def test_the_tenant_leads_every_key_and_foreign_keys_carry_it(module_database: D
     assert {table for table, column in first.items() if column != "tenant_id"} == ACROSS_TENANTS & set(first)
     for table, kind, target, columns in constraints:
         if kind == "f" and target not in ("tenants", "gateway_accounts"):
-            leads = "gateway_id" if target in OF_A_GATEWAY else ("tenant_id", "household_tenant_id")
+            leads = "gateway_id" if target in OF_A_GATEWAY else OWNERS
             assert columns[0] in leads, (table, target, columns)
             assert len(columns) > 1, (table, target, columns)
 
@@ -266,6 +265,11 @@ def test_before_the_tenant_is_known_only_ids_are_answered(
     assert may <= functions.keys()
     # This one blanks sessions, and returns only how many.
     assert functions.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"
+    # These two say which members of other mutuelles are likely ours, and for which days they are claimed.
+    for name in OF_DUPLICATES:
+        result, *rest = functions.pop(name)
+        assert rest[:3] + rest[4:] == ["mutuelle_resolver", True, '{"search_path=public, pg_temp"}', False]
+        assert not re.search(r" name |phone text|cipher|birth|amount", result), name
     for name, (result, owner, definer, path, callers, public) in functions.items():
         assert re.fullmatch(r"TABLE\(tenant_id uuid, \w*id uuid(, (operator|provider) text)?\)", result), name
         assert (owner, definer, path, public) == (

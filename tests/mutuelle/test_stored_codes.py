@@ -14,6 +14,7 @@ from mutuelle.cover.household_rights import RightsState
 from mutuelle.enrolment.appeals import TicketAnswer, TicketKind, TicketState
 from mutuelle.enrolment.household_changes import ClassEvidence
 from mutuelle.enrolment.registry_proposals import ProposalState
+from mutuelle.households.duplicate_decisions import DuplicateEvidence, DuplicateVerdict
 from mutuelle.households.evidence import EvidenceKind
 from mutuelle.households.households import MemberKind
 from mutuelle.inbox import Door, NoticeState
@@ -44,6 +45,8 @@ STORED: dict[tuple[str, str], Collection[str]] = {
     ("consents", "kind"): {"membership", "sms"},  # no enum: both are written in one place
     ("member_classes", "code"): MEMBER_STATUSES,
     ("member_classes", "evidence"): ClassEvidence,
+    ("duplicate_decisions", "verdict"): DuplicateVerdict,
+    ("duplicate_decisions", "why"): DuplicateEvidence,
     ("members", "kind"): MemberKind,
     ("messages", "status"): MessageStatus,
     ("notices", "door"): Door,

@@ -33,7 +33,7 @@ def covered(site: Site) -> Iterator[Site]:
     with db.transaction(db.Role.APP, tenant_id) as session:
         for name in ["fatou", *(f"home{n}" for n in range(11))]:
             for member in households.members_of(session, tenant_id, site.scene.households[name].id):
-                member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
+                member.name, member.provisional = f"Fatou {member.birth_year} Diop {name}", False
     clock.install(clock.Source(shift_s=FORTY_DAYS_S))
     yield site
     clock.install(clock.Source())

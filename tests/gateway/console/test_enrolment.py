@@ -185,7 +185,7 @@ def test_a_person_over_age_is_on_no_bill_and_the_page_shows_why(site: Site) -> N
 def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(site: Site) -> None:
     kadi, tenant = site.visitor("kadi"), site.scene.managers["kadi"].tenant_id
     named, nameless = number(), number()
-    child = {"annee": ["1980", str(TODAY.year - 15), "", ""], "nom": ["Fanta Keïta", "Sira Keïta", "", ""]}
+    child = {"annee": ["1980", str(TODAY.year - 15), "", ""], "nom": ["Fanta Dabo", "Sira Dabo", "", ""]}
     for phone, fields in ((named, child), (nameless, {})):
         assert kadi.post(PATH, **form(phone, **fields)).status_code == 303
     ((member_id,),) = rows(

@@ -185,6 +185,7 @@ OF_ONES_OWN = {
     "/console/chercher",
     "/console/sortir",
     "/console/categories",
+    "/console/doublons",
     "/console/reclamations",
     "/console/subventions",
     "/console/parrains",
@@ -193,7 +194,7 @@ OF_ONES_OWN = {
     "/console/inscrire",
 }
 # Forms that the fields of the test do not fill.
-UNSAID = {("POST", "/console/subventions"), ("POST", "/console/parrains"), ("POST", "/console/inscrire")}
+UNSAID = {("POST", f"/console/{name}") for name in ("subventions", "parrains", "inscrire", "doublons")}
 
 
 def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from string import ascii_uppercase
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -35,6 +36,7 @@ from tests.support import people
 from tests.support.people import Place, World
 
 NAMES = ("Awa Ndiaye", "Modou Ndiaye", "Fatou Ndiaye", "Ibou Ndiaye", "Khady Ndiaye", "Omar Ndiaye")
+FAMILIES = ("Ndiaye", *(f"Sarr {first}{second}" for first in ascii_uppercase for second in ascii_uppercase))
 NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30))
 DECEMBER = Period(date(2026, 12, 1), date(2026, 12, 31))
 JANUARY = Period(date(2027, 1, 1), date(2027, 1, 31))
@@ -54,6 +56,7 @@ class ClaimsWorld:
     coumba: Manager
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     now: datetime = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    families: dict[UUID, str] = field(default_factory=dict)
 
     @property
     def tenant_id(self) -> UUID:
@@ -103,11 +106,12 @@ class ClaimsWorld:
         return household.id
 
     def name(self, household_id: UUID, *, but: int = 0) -> None:
-        """Names the members, except the last `but`."""
+        """Names the members, except the last `but`. Each household has a family name of its own."""
         with db.transaction(db.Role.APP, self.tenant_id) as session:
             members = households.members_of(session, self.tenant_id, household_id)
+            family = self.families.setdefault(household_id, FAMILIES[len(self.families)])
             for member, name in zip(members[: len(members) - but], NAMES, strict=False):
-                member.name, member.provisional = name, False
+                member.name, member.provisional = name.replace(FAMILIES[0], family), False
 
     def pays(
         self, household_id: UUID, amount: int, phone: str | None = None, at: datetime | None = None
@@ -254,7 +258,8 @@ class ClaimsWorld:
 
     def books_hold(self) -> None:
         with db.transaction(db.Role.AUDITOR) as session:
-            assert verify.run(session).broken == []
+            broken = verify.run(session).broken
+        assert broken == []
 
 
 def opened(url: str) -> ClaimsWorld:

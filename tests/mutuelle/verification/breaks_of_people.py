@@ -94,7 +94,7 @@ BREAKS: dict[str, Break] = {
         "refund-trail", "allocation-manager", "payment-asked", "adjustment-trail", "sponsor-trail",
         "sponsorship-trail", "member-left", "member-birth-year", "category-trail", "ticket-trail",
         "promise-trail", "claim-trail", "claim-payment-trail", "claim-answer-trail", "case-closed",
-        "member-since"}),
+        "member-since", "duplicate-trail"}),
     "a case is closed in silence": ("case-closed", (
         "UPDATE flags SET closed_at = opened_at WHERE kind = 'sms'",), set()),
     "a case of suspense is closed in silence": ("case-closed", (

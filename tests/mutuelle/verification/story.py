@@ -14,7 +14,8 @@ from mutuelle import audit, clock, db, inbox
 from mutuelle.audit import Flag
 from mutuelle.enrolment import appeals, category_proofs, household_changes
 from mutuelle.enrolment.household_changes import PageSnapshot
-from mutuelle.households import households
+from mutuelle.households import duplicate_decisions, duplicates, households
+from mutuelle.households.duplicates import DuplicatePair
 from mutuelle.households.evidence import Evidence
 from mutuelle.inbox import Door, NoticeState, Origin
 from mutuelle.messaging.messages import Message
@@ -43,7 +44,8 @@ STRANGER = "+221770099999"
 def tell(url: str) -> None:
     """Lets the story happen in an empty database, from 22 November 2026 to 2 February 2027."""
     office = claims_world.opened(url)
-    requester, phoned, _ = office.joins(paid=0), office.joins(), office.joins()
+    requester, phoned, third = office.joins(paid=0), office.joins(), office.joins()
+    _are_not_one_family(office, requester, third)
     _pays_by_request(office, requester, 2_000)
     _promises(office, requester)
     _is_attributed_by_hand(office, phoned)
@@ -52,6 +54,17 @@ def tell(url: str) -> None:
     _changes(office, requester, phoned)
     _is_claimed(office)
     _has_messages(office)
+
+
+def _are_not_one_family(office: ClaimsWorld, requester: UUID, third: UUID) -> None:
+    """Two households have the same names and years; a manager has seen that they are not the same people."""
+    office.families[third] = office.families[requester]
+    office.name(third)
+    with db.transaction(db.Role.WORKER, office.tenant_id) as session:
+        duplicates.find(session, office.tenant_id, [requester, third])
+    with office.console() as session:
+        ids = session.scalars(select(DuplicatePair.id)).all()
+        duplicate_decisions.decide(session, office.bakary, ids, verdict="different", why="papers")
 
 
 def _movement(amount: int, transaction: str, **more: Any) -> Movement:

@@ -11,6 +11,7 @@ from mutuelle.verification import (
     cases,
     categories,
     claims,
+    duplicates,
     ledger,
     links,
     messages,
@@ -24,15 +25,35 @@ from mutuelle.verification import (
     verify,
 )
 from mutuelle.verification.questions import QUESTIONS
-from tests.mutuelle.verification import breaks_of_bills, breaks_of_money, breaks_of_people, story
+from tests.mutuelle.verification import (
+    breaks_of_bills,
+    breaks_of_duplicates,
+    breaks_of_money,
+    breaks_of_people,
+    story,
+)
 from tests.mutuelle.verification.world import broken
 from tests.support.templates import Database
 
 SUBJECTS = (
-    *(bills, cases, categories, claims, ledger, links, messages, money_seals, payments, people, phone_leaks),
+    *(
+        bills,
+        cases,
+        categories,
+        claims,
+        duplicates,
+        ledger,
+        links,
+        messages,
+        money_seals,
+        payments,
+        people,
+        phone_leaks,
+    ),
     *(receipts, refunds, rights),
 )
 BREAKS = breaks_of_money.BREAKS | breaks_of_bills.BREAKS | breaks_of_people.BREAKS
+BREAKS |= breaks_of_duplicates.BREAKS
 
 
 @pytest.fixture(scope="module", autouse=True)
