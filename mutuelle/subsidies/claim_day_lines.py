@@ -259,9 +259,11 @@ def _take(
     rest = 0
     for member, units in shares:
         due = -units
+        # The last day of a member who left is covered, and is asked for at the old price.
+        since = payable.on_day + DAY if member.until == payable.on_day else payable.on_day
         for part in parts:
             if part.member.id == member.id:
-                due -= part.take(due, payable.on_day, months)
+                due -= part.take(due, since, months)
         rest += due
     for part in parts:
         rest -= part.take(rest, payable.on_day, months)
