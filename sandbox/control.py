@@ -28,19 +28,7 @@ def operators(world: World) -> Blueprint:
     @bp.post("/pay")
     def pay(operator: str) -> Response:
         _require_operator(operator)
-        payload = body()
-        if operator == "mtn":
-            raise Refusal(
-                501, "MTN has no known wire format for an unsolicited payment", "use a request to pay"
-            )
-        if payload.get("reference"):
-            raise Refusal(501, "an unsolicited Wave payment carries no reference", "leave `reference` out")
-        account = _wave_account(world, payload.get("to"))
-        payer, amount = phone_number(text_field(payload, "from")), whole_amount(payload.get("amount"))
-        at = _moment(payload["at"]) if "at" in payload else None
-        if at is not None and at > world.kernel.clock.now():
-            raise Refusal(400, "a payment cannot have been made later than now", "send an earlier `at`")
-        return jsonify({"transaction": world.wave.pay(account, payer, amount, at)})
+        return _pay(world, operator)
 
     @bp.post("/payout")
     def payout(operator: str) -> Response:
@@ -207,6 +195,20 @@ def _phone_page(world: World) -> dict[str, object]:
 def _require_operator(operator: str) -> None:
     if operator not in OPERATORS:
         raise Refusal(404, f"no operator {operator!r} here", f"use one of {', '.join(OPERATORS)}")
+
+
+def _pay(world: World, operator: str) -> Response:
+    payload = body()
+    if operator == "mtn":
+        raise Refusal(501, "MTN has no known wire format for an unsolicited payment", "use a request to pay")
+    if payload.get("reference"):
+        raise Refusal(501, "an unsolicited Wave payment carries no reference", "leave `reference` out")
+    account = _wave_account(world, payload.get("to"))
+    payer, amount = phone_number(text_field(payload, "from")), whole_amount(payload.get("amount"))
+    at = _moment(payload["at"]) if "at" in payload else None
+    if at is not None and at > world.kernel.clock.now():
+        raise Refusal(400, "a payment cannot have been made later than now", "send an earlier `at`")
+    return jsonify({"transaction": world.wave.pay(account, payer, amount, at)})
 
 
 def _pay_out(world: World, operator: str) -> Response:
