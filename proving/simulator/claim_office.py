@@ -1,4 +1,4 @@
-"""Simulates subsidy claims: drafted, checked by a second person, sent, answered in part, and paid."""
+"""Simulates subsidy claims: duplicates decided, claims drafted, checked, sent, answered in part, and paid."""
 
 import random
 from datetime import timedelta
@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mutuelle.households import duplicate_decisions
+from mutuelle.households.duplicate_decisions import DuplicateEvidence, DuplicateVerdict
 from mutuelle.subsidies import claim_drafts, claim_steps, claim_store, claim_totals
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_steps import PayerAnswer
@@ -15,7 +17,31 @@ from proving.simulator.timeline import Steps
 
 REJECTED = 0.2  # share of the lines that the payer rejects
 DAYS_S = (3600.0, 150_000.0)  # between the steps of a claim
+UNDECIDED = """
+SELECT id, later_household_id FROM duplicate_pairs p
+WHERE (tenant_id = %s OR later_tenant_id = %s)
+AND NOT EXISTS (SELECT FROM duplicate_decisions d WHERE d.tenant_id = p.tenant_id AND d.pair_id = p.id)
+ORDER BY number, later_number, id
+"""
 LAST_DAY = "SELECT max(period_until) FROM subsidy_claims WHERE tenant_id = %s AND state <> 'cancelled'"
+
+
+def decide_duplicates(office: Office, chance: random.Random) -> Steps:
+    """Decides about the pairs of one household that is likely a duplicate."""
+    pairs = office.query(UNDECIDED, office.tenant_id, office.tenant_id)
+    if not pairs:
+        return
+    _, household_id = chance.choice(pairs)
+    pair_ids = [UUID(str(pair_id)) for pair_id, of_household in pairs if of_household == household_id]
+    verdict, why = chance.choice(list(DuplicateVerdict)), chance.choice(list(DuplicateEvidence))
+
+    def decide(session: Session) -> bool:
+        duplicate_decisions.decide(session, office.second, pair_ids, verdict=verdict, why=why)
+        return True
+
+    if office.act(decide):
+        office.world.counts["decided"] += 1
+    yield 0
 
 
 def claim(office: Office, chance: random.Random) -> Steps:

@@ -32,6 +32,7 @@ STAFF_ACTS = {
     "sponsor": 2,
     "attribute": 4,
     "pay_back": 3,
+    "decide": 2,
 }
 CLAIM_EVERY = 11  # days
 OPERATOR_ACTS = {"reverse": 3, "reverse_part": 2, "correct_fee": 1}

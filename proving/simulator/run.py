@@ -39,7 +39,12 @@ OUTAGE: dict[str, float | int | str] = {"http_500": 0.6, "timeout_before": 0.9, 
 SILENCE: dict[str, float | int | str] = {"timeout_before": 1.0, "drop": 1.0}
 FEE_PERMILLE = 10
 DAILY_EVERY_S = 6 * 3600
-OFFICE_ACTS = {"attribute": treasury.attribute, "pay_back": treasury.pay_back, "claim": claim_office.claim}
+OFFICE_ACTS = {
+    "attribute": treasury.attribute,
+    "pay_back": treasury.pay_back,
+    "claim": claim_office.claim,
+    "decide": claim_office.decide_duplicates,
+}
 AFTER_BEATS, IDLE_BEATS = 1, 144  # beats that pull lists after money moved; without it, one beat in so many
 
 
