@@ -170,5 +170,8 @@ def test_the_page_fits_a_small_phone(doubled: Site, browser: Browser) -> None:
         page.goto("/console/doublons")
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         page.select_option("select[name=comment]", "papers")
+        page.click("text=Noter la décision")  # the browser asks for the decision first
+        assert "Marième" in page.inner_text("main")
+        page.select_option("select[name=decision]", "same-earlier")
         page.click("text=Noter la décision")
         assert "Aucun doublon" in page.inner_text("main")
