@@ -1,7 +1,9 @@
 """Applies reversals: a payment that the operator took back leaves refunds, bills, credit or suspense.
 
-Every line is booked once and whole. What it takes beyond what is left of the receipt is booked as money that
-left without explanation, with a case for staff, so that the wallet's book balance stays the operator's.
+`allocation.withdraw` takes the money off bills, and the cover it bought ends with the day of the reversal
+(`cover_periods.left_after_reversals`). Every line is booked once and whole. What it takes beyond what is
+left of the receipt is booked as money that left without explanation, with a case for staff, so that the
+wallet's book balance stays the operator's.
 """
 
 from dataclasses import replace
