@@ -3,14 +3,17 @@
 from mutuelle.verification.question import Question, query
 
 # The decision that counts of each pair, and the days for which each member stands claimed of one purse: what
-# was rejected, cancelled or taken back does not stand. `asked_at` is when it was asked last.
+# was rejected, cancelled or taken back does not stand. `asked_at` is when it was asked last. A line below 0
+# takes units of the line that it names back; where covered days are counted, it frees its days.
 _STANDING = """
 WITH decided AS (
     SELECT DISTINCT ON (tenant_id, pair_id) tenant_id, pair_id, verdict, decided_at
     FROM duplicate_decisions ORDER BY tenant_id, pair_id, decided_at DESC, id DESC
 ), standing AS (
     SELECT c.tenant_id, c.household_id, c.member_id, coalesce(s.sponsor_id::text, 'public') AS purse,
-        min(c.days_from) AS days_from, max(c.days_until) AS days_until,
+        range_agg(daterange(c.days_from, c.days_until, '[]')) FILTER (WHERE c.amount > 0)
+            - coalesce(range_agg(daterange(c.days_from, c.days_until, '[]'))
+                FILTER (WHERE c.amount < 0 AND c.days IS NOT NULL), '{}') AS days,
         max(s.made_at) FILTER (WHERE c.amount > 0) AS asked_at
     FROM claim_lines c
     JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id AND s.state <> 'cancelled'
@@ -18,14 +21,14 @@ WITH decided AS (
     WHERE a.answer IS DISTINCT FROM 'rejected' AND EXISTS (SELECT FROM duplicate_pairs p
         WHERE (p.tenant_id = c.tenant_id AND p.member_id = c.member_id)
             OR (p.later_tenant_id = c.tenant_id AND p.later_member_id = c.member_id))
-    GROUP BY 1, 2, 3, 4, c.bill_line_id HAVING sum(c.amount) > 0
+    GROUP BY 1, 2, 3, 4, CASE WHEN c.amount < 0 THEN c.corrects ELSE c.id END HAVING sum(c.amount) > 0
 ), twice AS (
     SELECT p.tenant_id, p.id, p.number, p.later_number, p.found_at,
         greatest(a.asked_at, b.asked_at) AS asked_at
     FROM duplicate_pairs p
     JOIN standing a ON a.tenant_id = p.tenant_id AND a.member_id = p.member_id
     JOIN standing b ON b.tenant_id = p.later_tenant_id AND b.member_id = p.later_member_id
-        AND b.purse = a.purse AND b.days_from <= a.days_until AND b.days_until >= a.days_from
+        AND b.purse = a.purse AND b.days && a.days
 )
 """
 _CLAIMED = f"""{_STANDING}

@@ -93,7 +93,7 @@ GRANT SELECT (tenant_id, household_id, standing, evidence, reference_index) ON c
 GRANT SELECT (tenant_id, id, household_id, member_id, later_tenant_id, later_household_id, later_member_id) ON duplicate_pairs
     TO mutuelle_resolver;
 GRANT SELECT (tenant_id, id, payer, sponsor_id, made_at, state, ended_at) ON subsidy_claims TO mutuelle_resolver;
-GRANT SELECT (tenant_id, id, claim_id, household_id, member_id, bill_line_id, days_from, days_until, corrects, amount) ON claim_lines
+GRANT SELECT (tenant_id, id, claim_id, household_id, member_id, bill_line_id, days_from, days_until, days, corrects, amount) ON claim_lines
     TO mutuelle_resolver;
 GRANT SELECT (tenant_id, line_id, answer, noted_at) ON claim_answers TO mutuelle_resolver;
 
@@ -172,9 +172,11 @@ WITH sides AS MATERIALIZED (
     UNION ALL
     SELECT p.tenant_id, p.id, p.later_member_id, p.tenant_id, p.household_id, p.member_id
     FROM duplicate_pairs p WHERE p.later_tenant_id = of AND p.later_household_id = ANY(homes)
-)
-SELECT s.tenant_id, s.pair_id, s.member_id, min(c.days_from) FILTER (WHERE c.amount > 0),
-    max(c.days_until) FILTER (WHERE c.amount > 0)
+), standing AS (
+SELECT s.tenant_id, s.pair_id, s.member_id,
+    range_agg(daterange(c.days_from, c.days_until, '[]')) FILTER (WHERE c.amount > 0)
+        - coalesce(range_agg(daterange(c.days_from, c.days_until, '[]'))
+            FILTER (WHERE c.amount < 0 AND c.days IS NOT NULL), '{}') AS days
 FROM sides s
 JOIN claim_lines c ON c.tenant_id = s.other_tenant_id AND c.household_id = s.other_household_id
     AND c.member_id = s.other_member_id
@@ -184,8 +186,10 @@ WHERE (of = nullif(current_setting('app.tenant', true), '')::uuid OR current_set
     AND CASE WHEN sponsor IS NULL THEN k.payer IN ('state', 'commune') ELSE k.sponsor_id = sponsor END
     AND k.id IS DISTINCT FROM own AND k.made_at <= moment AND NOT (k.state = 'cancelled' AND k.ended_at <= moment)
     AND a.answer IS DISTINCT FROM 'rejected'
--- A line below 0 takes units of the line that it names back.
+-- A line below 0 takes units of the line that it names back; where covered days are counted, it frees its days.
 GROUP BY s.tenant_id, s.pair_id, s.member_id, CASE WHEN c.amount < 0 THEN c.corrects ELSE c.id END HAVING sum(c.amount) > 0
+)
+SELECT t.tenant_id, t.pair_id, t.member_id, lower(span), upper(span) - 1 FROM standing t, unnest(t.days) AS span
 $$;
 DO $$
 BEGIN

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mutuelle import clock, db
@@ -142,6 +142,7 @@ class Federation:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(STEPS)
+@example([("draft", 1), ("reject", 0), ("draft", 1), ("draft", 0)])  # days of both, between each other
 def test_no_draft_asks_for_a_day_on_which_the_person_stands_claimed_elsewhere(
     module_database: Database, steps: list[tuple[str, int]]
 ) -> None:
