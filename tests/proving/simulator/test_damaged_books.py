@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -10,6 +11,8 @@ from proving.simulator import database
 from proving.simulator.plan import FAULTS, Plan
 from proving.simulator.run import FinishedRun, live
 
+# Staff and operators change nothing, so that every damage is of money whose owner is known.
+QUIET_OFFICES = replace(FAULTS, staff=0, corrected=0)
 ANY = "(SELECT id FROM receipts ORDER BY transaction LIMIT 1)"
 SPOILT = {
     "LOST": (f"DELETE FROM allocations WHERE receipt_id = {ANY}", f"DELETE FROM receipts WHERE id = {ANY}"),
@@ -37,7 +40,7 @@ def over() -> Iterator[FinishedRun]:
     with (
         database.start_servers() as copies,
         copies.copy() as database_copy,
-        live(database_copy, Plan.of(5, 12, 9, FAULTS)) as finished,
+        live(database_copy, Plan.of(5, 12, 9, QUIET_OFFICES)) as finished,
     ):
         yield finished
 
