@@ -25,7 +25,7 @@ from mutuelle.organisation.tenants import Tenant
 
 
 class DuplicateVerdict(StrEnum):
-    """One person, of whom the earlier or the later membership is claimed, or two; the values are stored."""
+    """Whether two members are the same person, and which membership is then claimed; stored values."""
 
     SAME_EARLIER = "same-earlier"
     SAME_LATER = "same-later"

@@ -20,7 +20,7 @@ from mutuelle.households import names
 from mutuelle.households.duplicate_candidates import NAMESAKES, DuplicateCandidate
 from mutuelle.households.households import Member
 
-CASE_REASON = "somebody of the household is likely a member of another household, too"
+CASE_REASON = "a member of this household is likely a member of another household, too"
 
 
 class DuplicatePair(Row):

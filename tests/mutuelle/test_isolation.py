@@ -44,8 +44,7 @@ EMPTY_HERE |= {"duplicate_pairs", "duplicate_decisions"}
 # Rows of two mutuelles name both owners: the account's and the household's, or the two of a likely duplicate.
 OWNERS = ("tenant_id", "household_tenant_id", "later_tenant_id", "by_tenant_id")
 DENIED = "42501"
-OF_DUPLICATES = ["likely_duplicates(uuid[],bigint)"]
-OF_DUPLICATES += ["claimed_duplicates(uuid,uuid[],uuid,uuid,timestamp with time zone)"]
+CLAIMED = "claimed_duplicates(uuid,uuid[],uuid,uuid,timestamp with time zone)"
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +265,7 @@ def test_before_the_tenant_is_known_only_ids_are_answered(
     # This one blanks sessions, and returns only how many.
     assert functions.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"
     # These two say which members of other mutuelles are likely ours, and for which days they are claimed.
-    for name in OF_DUPLICATES:
+    for name in ("likely_duplicates(uuid[],bigint)", CLAIMED):
         result, *rest = functions.pop(name)
         assert rest[:3] + rest[4:] == ["mutuelle_resolver", True, '{"search_path=public, pg_temp"}', False]
         assert not re.search(r" name |phone text|cipher|birth|amount", result), name

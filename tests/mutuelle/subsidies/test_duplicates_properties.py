@@ -91,7 +91,7 @@ class Federation:
                     assert line.days_until < days[0] or line.days_from > days[1]
 
     def different(self) -> set[frozenset[UUID]]:
-        """The pairs of members of whom the newest decision says that they are two people."""
+        """Returns the pairs of members that the newest decision calls two people."""
         by_id = {pair.id: pair for office in self.offices for pair in pairs(office)}
         with db.transaction(db.Role.AUDITOR) as session:
             decisions = duplicate_decisions.newest(session, list(by_id.values()))

@@ -23,7 +23,7 @@ BREAKS: dict[str, Break] = {
     "both are claimed though nobody decided": ("duplicate-undecided", (*UNDECIDED, *BOTH), set()),
     "a pair has no case": ("duplicate-case", (
         *UNDECIDED, "DELETE FROM flags WHERE kind = 'duplicate'"), set()),
-    "somebody decides in silence": ("duplicate-trail", (
+    "the trail lacks a decision": ("duplicate-trail", (
         "UPDATE duplicate_decisions SET verdict = 'same-later'",), set()),
     "a decision vanishes": ("duplicate-trail", (
         "DELETE FROM duplicate_decisions", "UPDATE flags SET closed_at = NULL WHERE kind = 'duplicate'"),
