@@ -17,6 +17,15 @@ from proving.simulator.timeline import Steps, Timeline
 UNDER_WAY = "en cours ("
 # Nothing is owed; or unsolicited money came between the first screen and the Confirm, so that less is owed.
 PAID_MEANWHILE = ("Rien à payer", "plus rien à payer", "plus que ce qui reste")
+# What only members see. The last three answer a shortcut that was dialled to join: its first digits, in
+# a member's menus, lead to the payment of the bill, and a shortcut stops at a Confirm.
+SEEN_BY_MEMBERS = (
+    "Numéro de membre",
+    "Déjà membre",
+    "Votre paiement n'est pas fini",
+    " avec Wave ?",
+    " avec MTN MoMo ?",
+)
 OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
 Talk = Generator[float, None, str]
 NOW = timedelta(0)
@@ -158,7 +167,7 @@ class Farmer(Caller):
             if not drops and self.chance.random() < 0.6:
                 shortcut = f"3*1*{self.category}*{person.adults}*{person.children}*{person.years}"
             screen = yield from self.talk(self._joining, shortcut, self.chance.randint(1, 6) if drops else 15)
-            if "Numéro de membre" in screen or "Déjà membre" in screen:
+            if any(words in screen for words in SEEN_BY_MEMBERS):
                 return
             self.world.counts["hung_up"] += drops
             yield self.chance.uniform(20, 1200)
@@ -167,8 +176,8 @@ class Farmer(Caller):
     def _joining(self, screen: str) -> str | None:
         person = self.person
         answers = (
-            ("n'est pas finie", self.chance.choice("12")),
-            ("Déjà membre", None),
+            ("adhésion n'est pas finie", self.chance.choice("12")),
+            *((words, None) for words in SEEN_BY_MEMBERS),
             ("3. Adhérer", "3"),
             ("D'accord ?", "1"),
             ("Votre ménage ?", str(self.category)),
