@@ -13,7 +13,7 @@ from mutuelle.households import member_numbers
 
 
 class CandidateSign(StrEnum):
-    """Why a household may own a receipt. `_OWED` and `_SIGNS` in suspense_list.py return these values."""
+    """Why a household may own a receipt. `_SIGNS` in suspense_list.py returns some of these values."""
 
     NUMBER = "number"
     PHONE = "phone"

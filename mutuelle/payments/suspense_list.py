@@ -3,21 +3,35 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle.cover import cover_books
+from mutuelle.db import Row
 from mutuelle.errors import UnreadableBooks
 from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
-from mutuelle.payments import suspense_candidates
-from mutuelle.payments.receipts import Allocation, PartKind, Receipt
+from mutuelle.payments import open_dues, suspense_candidates
+from mutuelle.payments.receipts import Receipt
 from mutuelle.payments.suspense_candidates import CandidateSign, CandidateSigns, SuspenseCandidate
 
+# Rows that an amount finds among the open dues: enough to see that too many households share it, even if
+# some have several rows or are candidates by other signs.
+DUES_ROWS_MAX = 8 * suspense_candidates.SHARED_AMOUNT_MAX
 REQUEST_WINDOW = timedelta(days=3)  # at most between a request and the money that may answer it
+
+
+class OpenSuspense(Row):
+    """How many units of a receipt wait in suspense. The database keeps it at each INSERT of allocations."""
+
+    __tablename__ = "open_suspense"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    receipt_id: Mapped[UUID] = mapped_column(primary_key=True)
+    moved_at: Mapped[datetime]
+    units: Mapped[int]
 
 
 @dataclass(frozen=True)
@@ -31,19 +45,16 @@ class SuspenseItem:
 
 def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> list[SuspenseItem]:
     """Returns what waits in suspense, oldest first."""
-    waits = (
-        select(Allocation.receipt_id, func.sum(Allocation.amount).label("units"))
-        .where(Allocation.tenant_id == tenant_id, Allocation.kind == PartKind.SUSPENSE)
-        .group_by(Allocation.receipt_id)
-        .having(func.sum(Allocation.amount) > 0)
-        .subquery()
-    )
     query = (
-        select(Receipt, waits.c.units)
-        .join(waits, waits.c.receipt_id == Receipt.id)
-        .where(Receipt.tenant_id == tenant_id)
+        select(Receipt, OpenSuspense.units)
+        .join(
+            OpenSuspense,
+            and_(OpenSuspense.tenant_id == Receipt.tenant_id, OpenSuspense.receipt_id == Receipt.id),
+        )
+        .where(OpenSuspense.tenant_id == tenant_id)
+        .order_by(OpenSuspense.moved_at, OpenSuspense.receipt_id)
     )
-    rows = session.execute(query.order_by(Receipt.moved_at, Receipt.id).offset(skip).limit(limit)).all()
+    rows = session.execute(query.offset(skip).limit(limit)).all()
     candidates = candidates_of(session, tenant_id, [row.Receipt for row in rows])
     return [SuspenseItem(row.Receipt, int(row.units), tuple(candidates[row.Receipt.id])) for row in rows]
 
@@ -71,22 +82,6 @@ UNION SELECT r.id, p.household_id, 'request'
         AND p.created_at BETWEEN r.moved_at - :near AND r.moved_at + :near
 """)
 
-# What members still owe, per bill and in all, where it is one of these amounts.
-_OWED = text("""
-WITH given AS (
-    SELECT bill_line_id, sum(amount) AS units FROM allocations
-    WHERE household_tenant_id = :tenant AND kind = 'bill' GROUP BY 1
-), rest AS (
-    SELECT b.household_id, b.id, sum(l.amount - coalesce(g.units, 0)) AS units FROM bills b
-    JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.payer = 'member'
-    LEFT JOIN given g ON g.bill_line_id = l.id
-    WHERE b.tenant_id = :tenant GROUP BY b.tenant_id, b.household_id, b.id
-)
-SELECT household_id AS home, units, 'bill' AS sign FROM rest WHERE units = ANY(:amounts)
-UNION SELECT household_id, sum(units), 'owed' FROM rest
-    GROUP BY household_id HAVING sum(units) = ANY(:amounts)
-""")
-
 
 def candidates_of(
     session: Session, tenant_id: UUID, receipts: Sequence[Receipt]
@@ -99,12 +94,8 @@ def candidates_of(
     for row in session.execute(_SIGNS, values):
         signs[row.receipt][row.home].add(CandidateSign(row.sign))
     _add_number_signs(session, receipts, signs)
-    amounts = sorted({receipt.amount for receipt in receipts})
-    owed = session.execute(_OWED, {"tenant": tenant_id, "amounts": amounts}).all()
+    _add_dues_signs(session, tenant_id, receipts, signs)
     for receipt in receipts:
-        for row in owed:
-            if row.units == receipt.amount:
-                signs[receipt.id][row.home].add(CandidateSign(row.sign))
         _add_opening_sign(session, tenant_id, receipt, signs[receipt.id])
     return {
         receipt_id: suspense_candidates.rank(
@@ -131,6 +122,24 @@ def _add_number_signs(
                 signs[receipt_id][household_id].add(CandidateSign.NUMBER)
             elif any(number in near[text] for text in texts):
                 signs[receipt_id][household_id].add(CandidateSign.NUMBER_NEAR)
+
+
+def _add_dues_signs(
+    session: Session,
+    tenant_id: UUID,
+    receipts: Sequence[Receipt],
+    signs: dict[UUID, dict[UUID, set[CandidateSign]]],
+) -> None:
+    """Adds the signs that a household owes just the amount of a receipt, for one bill or in all."""
+    amounts = sorted({receipt.amount for receipt in receipts})
+    likely = {household_id for by_household in signs.values() for household_id in by_household}
+    dues = open_dues.find(session, tenant_id, amounts, likely, most=DUES_ROWS_MAX)
+    for receipt in receipts:
+        for household_id, unpaid in dues.items():
+            if receipt.amount in unpaid.per_bill:
+                signs[receipt.id][household_id].add(CandidateSign.BILL)
+            if receipt.amount == unpaid.total:
+                signs[receipt.id][household_id].add(CandidateSign.OWED)
 
 
 def _add_opening_sign(

@@ -159,10 +159,7 @@ SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'ask
                SELECT FROM duplicate_decisions d WHERE d.tenant_id = p.tenant_id AND d.pair_id = p.id)
        ) undecided) AS duplicates,
        count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
-FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
-      JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
-      WHERE a.tenant_id = :tenant AND a.kind = 'suspense'
-      GROUP BY r.id, r.moved_at HAVING sum(a.amount) > 0) waiting
+FROM open_suspense WHERE tenant_id = :tenant
 """)
 
 

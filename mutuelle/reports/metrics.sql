@@ -13,13 +13,9 @@ WITH spans (label, span) AS (
     FROM operator_accounts o JOIN tenants t ON t.id = o.tenant_id
 ), suspense AS (
     SELECT w.tenant, w.account, r.currency, r.recorded_at, s.units
-    FROM (
-        SELECT tenant_id, receipt_id, sum(amount) AS units FROM allocations
-        WHERE kind = 'suspense'
-        GROUP BY 1, 2) s
+    FROM open_suspense s
     JOIN receipts r ON r.tenant_id = s.tenant_id AND r.id = s.receipt_id
     JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id
-    WHERE s.units <> 0
 )
 
 -- name: notices_waiting

@@ -34,6 +34,16 @@ BREAKS: dict[str, Break] = {
         f"UPDATE bills SET category = 'indigent' WHERE kind = 'dues' AND household_id = {ASKED}",), set()),
     "a bill has another currency": ("bill-currency", (
         f"UPDATE bills SET currency = 'XAF' WHERE household_id = {ASKED}",), {"bill-price"}),
+    "an open due vanishes": ("open-dues", (
+        "DELETE FROM open_dues WHERE bill_id = (SELECT bill_id FROM open_dues LIMIT 1)",), set()),
+    "an open due is another": ("open-dues", (
+        "UPDATE open_dues SET units = units + 1 WHERE bill_id = (SELECT bill_id FROM open_dues LIMIT 1)",),
+        set()),
+    "the sum of a household's open dues is another": ("open-dues", (
+        "UPDATE open_dues SET household_units = household_units + 1",), set()),
+    "a receipt leaves the list of suspense": ("open-suspense", ("DELETE FROM open_suspense",), set()),
+    "a receipt in suspense is listed with another amount": ("open-suspense", (
+        "UPDATE open_suspense SET units = units + 1",), set()),
     "a bill vanishes": ("bill-missing", (
         f"DELETE FROM bills WHERE household_id = {ASKED}",),
         {"bill-line-alone", "row-link", RIGHTS, "allocation-line"}),

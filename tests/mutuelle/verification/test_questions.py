@@ -16,6 +16,7 @@ from mutuelle.verification import (
     links,
     messages,
     money_seals,
+    open_amounts,
     payments,
     people,
     phone_leaks,
@@ -50,7 +51,7 @@ SUBJECTS = (
         people,
         phone_leaks,
     ),
-    *(receipts, refunds, rights),
+    *(open_amounts, receipts, refunds, rights),
 )
 BREAKS = breaks_of_money.BREAKS | breaks_of_bills.BREAKS | breaks_of_people.BREAKS
 BREAKS |= breaks_of_duplicates.BREAKS
