@@ -6,12 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from proving.bench import measurements, people, rights
+from proving.bench import measurements, pages, people, rights
 from proving.bench.measurements import Measurement
 from proving.bench.setup import start_bench
 from proving.stage import server_files
 
-PARTS = ("doors", "many")  # turns, callbacks and payments; the rights and bills of many households
+PARTS = ("doors", "many")  # turns, callbacks, payments; the rights, bills and pages of many households
 
 
 def main() -> None:
@@ -40,7 +40,10 @@ def main() -> None:
                     setup.stage.stop(program)
             if "many" in options.parts:
                 members = 200 if options.quick else options.members
+                pages.fill_suspense(setup)
+                few = pages.seconds(setup)
                 results += rights.rights(setup, members) + rights.bills(setup, members // people.EACH)
+                results += pages.compare(few, pages.seconds(setup))
     finally:
         server_files.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)
