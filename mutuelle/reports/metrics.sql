@@ -57,15 +57,17 @@ SELECT o.operator, s.label AS span, (
     WHERE w.operator = o.operator AND p.created_at > :now - s.span) AS value
 FROM spans s, operators o
 
--- name: receipts_total
--- counter: Receipts ever, by the door they came through
-SELECT w.tenant, w.operator, w.account, r.door, count(*) AS value
-FROM receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id GROUP BY 1, 2, 3, 4
+-- name: receipts
+-- gauge: Receipts of the last hour and day, by the door they came through
+SELECT w.tenant, w.operator, w.account, r.door, s.label AS span, count(*) AS value
+FROM spans s JOIN receipts r ON r.recorded_at > :now - s.span
+JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id GROUP BY 1, 2, 3, 4, 5
 
--- name: receipts_units_total
--- counter: Whole smallest units of money ever received, by the door they came through
-SELECT w.tenant, w.operator, w.account, r.door, r.currency, sum(r.amount) AS value
-FROM receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id GROUP BY 1, 2, 3, 4, 5
+-- name: receipts_units
+-- gauge: Whole smallest units of money received in the last hour and day, by the door they came through
+SELECT w.tenant, w.operator, w.account, r.door, r.currency, s.label AS span, sum(r.amount) AS value
+FROM spans s JOIN receipts r ON r.recorded_at > :now - s.span
+JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id GROUP BY 1, 2, 3, 4, 5, 6
 
 -- name: suspense_receipts
 -- gauge: Receipts nobody could attribute yet

@@ -91,16 +91,10 @@ def filled_books(web: WebWorld):
 def test_the_metrics_are_those_of_the_books(web: WebWorld, filled_books):
     metrics_text = scrape(web)
     ((receipts, units),) = web.rows("SELECT count(*), sum(amount) FROM receipts WHERE door = 'list'")
-    assert (
-        value_of(
-            metrics_text, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list"
-        )
-        == receipts
-    )
-    assert (
-        value_of(metrics_text, "receipts_units_total", tenant="SN-TEST", door="list", currency="XOF") == units
-    )
-    assert value_of(metrics_text, "receipts_units_total", door="poll") == 2_000
+    ours = {"tenant": "SN-TEST", "account": "SN-TEST", "operator": "wave", "span": "1h"}
+    assert value_of(metrics_text, "receipts", door="list", **ours) == receipts
+    assert value_of(metrics_text, "receipts_units", door="list", currency="XOF", **ours) == units
+    assert value_of(metrics_text, "receipts_units", door="poll", span="1d") == 2_000
     assert (
         value_of(metrics_text, "suspense_units", tenant="SN-TEST", currency="XOF"),
         value_of(metrics_text, "suspense_receipts"),
@@ -191,7 +185,7 @@ def test_without_redis_or_the_database_the_other_metrics_are_served(web: WebWorl
     with web.no_database():
         metrics_text = scrape(web)
         assert (value_of(metrics_text, "database_up"), value_of(metrics_text, "redis_up")) == (0, 1)
-        assert "mutuelle_receipts_total" not in metrics_text
+        assert "mutuelle_receipts_units" not in metrics_text
     redis_server.stop()
     try:
         metrics_text = scrape(web)
