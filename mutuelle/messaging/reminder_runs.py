@@ -31,15 +31,10 @@ UPDATE reminder_runs SET reached = :reached, ended_at = :ended WHERE tenant_id =
 
 # A prefilter: it may select households that `reminders.due` then drops, and never misses one.
 _UNPAID = text("""
-SELECT b.household_id FROM bills b
-WHERE b.tenant_id = :tenant AND b.household_id > :after AND b.kind = 'dues' AND b.issued < :today
-AND (b.period_until IS NULL OR b.period_until >= :today)
-AND (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
-        WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.payer = 'member')
-    > (SELECT coalesce(sum(a.amount), 0) FROM allocations a
-        JOIN bill_lines l
-            ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.bill_id = b.id
-        WHERE a.household_tenant_id = b.tenant_id AND a.household_id = b.household_id AND a.kind = 'bill')
+SELECT b.household_id FROM open_dues d
+JOIN bills b ON b.tenant_id = d.tenant_id AND b.id = d.bill_id
+WHERE d.tenant_id = :tenant AND d.household_id > :after AND d.units > 0 AND b.kind = 'dues'
+AND b.issued < :today AND (b.period_until IS NULL OR b.period_until >= :today)
 GROUP BY b.household_id ORDER BY b.household_id LIMIT :limit
 """)
 
