@@ -126,17 +126,16 @@ SELECT payer, sponsor_id, sum(amount) AS units FROM bill_lines
 WHERE tenant_id = :tenant AND bill_id = :bill GROUP BY 1, 2 HAVING sum(amount) <> 0
 """)
 _UNOPENED = text("""
-SELECT DISTINCT b.household_id FROM bills b
+SELECT DISTINCT b.household_id FROM open_dues d
+JOIN bills b ON b.tenant_id = d.tenant_id AND b.id = d.bill_id
 LEFT JOIN LATERAL (SELECT version FROM adjustments WHERE tenant_id = b.tenant_id AND bill_id = b.id
     ORDER BY ordinal DESC LIMIT 1) j ON true
-CROSS JOIN LATERAL (SELECT sum(amount) AS share, array_agg(id) AS ids FROM bill_lines
-    WHERE tenant_id = b.tenant_id AND bill_id = b.id AND payer = 'member') l
-CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS paid, bool_or(amount < 0) AS taken_back
-    FROM allocations
-    WHERE household_tenant_id = b.tenant_id AND household_id = b.household_id
-    AND kind = 'bill' AND bill_line_id = ANY(l.ids)) a
-WHERE b.tenant_id = :tenant AND b.household_id > :after AND b.household_id <= :last AND b.kind = 'dues'
-AND l.share > a.paid
+CROSS JOIN LATERAL (SELECT bool_or(a.amount < 0) AS taken_back FROM allocations a
+    JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id
+    WHERE a.household_tenant_id = b.tenant_id AND a.household_id = b.household_id
+    AND a.kind = 'bill' AND l.bill_id = b.id AND l.payer = 'member') a
+WHERE d.tenant_id = :tenant AND d.household_id > :after AND d.household_id <= :last AND d.units > 0
+AND b.kind = 'dues'
 AND NOT EXISTS (SELECT FROM rights r WHERE r.tenant_id = b.tenant_id AND r.household_id = b.household_id
     AND r.state = 'open' AND r.since >= coalesce(b.period_from, b.issued)
     AND r.since <= coalesce(b.period_until, r.since) AND NOT coalesce(a.taken_back, false))
