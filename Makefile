@@ -24,7 +24,7 @@ ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
 
-.PHONY: help run test check fresh talk lock schema simulate chaos bench mutants
+.PHONY: help run test check fresh talk verify lock schema simulate chaos bench mutants
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +40,9 @@ fresh: $(VENV)/.stamp ## delete everything that `make run` keeps in STATE_DIR
 
 talk: $(VENV)/.stamp ## open a phone in this terminal while `make run` runs
 	@exec $(IN) -m sandbox.talk --sandbox 'http://127.0.0.1:$(SANDBOX_PORT)' $(ARGS)
+
+verify: $(VENV)/.stamp ## recompute every balance and right of the running gateway, and compare with the sandbox's true movements
+	@exec $(VENV)/bin/mutuelle verify --state-dir '$(STATE_DIR)' --against 'http://127.0.0.1:$(SANDBOX_PORT)/truth' $(ARGS)
 
 simulate: $(VENV)/.stamp ## simulate thirty days of three mutuelles, then compare books and true movements: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20] [SHRINK=1]
 	@exec $(IN) -m proving.simulate --seed $(or $(SEED),1) --days $(or $(DAYS),30) --households $(or $(HOUSEHOLDS),100) \

@@ -1,5 +1,7 @@
 """The settings of a process: read once from the environment, checked, frozen. Only this module reads it."""
 
+import json
+import os
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Self
@@ -9,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HTTP = r"^https?://[^/]"
+RUNNING = "settings.json"  # in STATE_DIR, while `make run` runs: the variables that it gave the product
 
 
 class SettingsError(SystemExit):
@@ -119,6 +122,25 @@ def _is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def take_from(state_dir: Path) -> None:
+    """Sets the environment variables that a running `make run` gave the product, in place of one's own.
+
+    Raises SettingsError where `make run` does not run with this STATE_DIR.
+    """
+    try:
+        values = json.loads((state_dir / RUNNING).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"Nothing runs in {state_dir}, so nothing was done: start `make run STATE_DIR={state_dir}` first."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{state_dir / RUNNING} cannot be read ({type(error).__name__}), so nothing was done:"
+            " use the login that started `make run`."
+        ) from None
+    os.environ.update(values)
 
 
 def load() -> Settings:

@@ -4,9 +4,12 @@ A command is loaded when it is used: a worker starts in half the time, and no co
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
+
+from config import settings
 
 # Each command's module and its name there.
 COMMANDS = {
@@ -31,8 +34,20 @@ COMMANDS = {
 }
 
 
+STATE_DIR = "--state-dir"
+
+
 class Commands(click.Group):
     """Loads the command that is asked for. It ends with one line and exit code 1 on an expected error."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Takes `--state-dir DIR` before and after the command."""
+        for place, word in enumerate(args):
+            if word == STATE_DIR or word.startswith(f"{STATE_DIR}="):
+                end = place + (2 if word == STATE_DIR else 1)
+                args = [*args[place:end], *args[:place], *args[end:]]
+                break
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -56,6 +71,19 @@ class Commands(click.Group):
             raise expected from None
 
 
+def _take_settings(ctx: click.Context, option: click.Parameter, state_dir: Path | None) -> None:
+    if state_dir is not None:
+        settings.take_from(state_dir)
+
+
 @click.group(cls=Commands)
+@click.version_option(package_name="mutuelle-gateway", prog_name="mutuelle")
+@click.option(
+    STATE_DIR,
+    type=click.Path(file_okay=False, path_type=Path),
+    expose_value=False,
+    callback=_take_settings,
+    help="take the settings of the `make run` with this STATE_DIR",
+)
 def main() -> None:
     """Enrolment and contributions of health mutuelles by USSD, SMS and mobile money."""

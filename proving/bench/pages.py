@@ -15,6 +15,7 @@ from mutuelle.money import Money
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
+from mutuelle.payments.receipts import ReceiptDoor
 from proving.bench import people
 from proving.bench.measurements import Measurement
 from proving.bench.setup import BenchSetup
@@ -55,7 +56,7 @@ def fill_suspense(setup: BenchSetup) -> None:
             payer=f"+22176{number:07d}",
         )
         with db.transaction(db.Role.WORKER, senegal.id) as session:
-            settlement.credit(session, account, movement, "list")
+            settlement.credit(session, account, movement, ReceiptDoor.LIST)
 
 
 def seconds(setup: BenchSetup) -> dict[str, float]:
@@ -89,7 +90,7 @@ def compare(few: Mapping[str, float], many: Mapping[str, float]) -> list[Measure
 def _an_id(setup: BenchSetup, query: str) -> UUID:
     tenant_id = setup.senegal().id
     with db.transaction(db.Role.AUDITOR) as session:
-        return session.scalars(text(query), {"tenant": tenant_id}).one()
+        return UUID(str(session.scalars(text(query), {"tenant": tenant_id}).one()))
 
 
 def _median(client: httpx.Client, path: str) -> float:

@@ -12,11 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from config import settings
 from proving.demo import welcome_page
 from proving.stage import server_files, state
 from proving.stage.server_files import CannotStart
 from proving.stage.stage import Seed, Stage
 
+ENDPOINTS = "endpoints.json"
 WATCH_S = 0.2
 FALLS, WITHIN_S = 3, 60.0  # a program that ends more often is not restarted
 
@@ -27,7 +29,6 @@ class StopAskedError(BaseException):
 
 def run(stage: Stage, seed: Seed) -> None:
     """Starts everything, prints the welcome page, restarts what ends, and stops on a signal."""
-    endpoints = stage.state_dir / "endpoints.json"
     obey_signals(stage)
     with contextlib.suppress(StopAskedError):
         try:
@@ -35,12 +36,13 @@ def run(stage: Stage, seed: Seed) -> None:
             with stage:
                 stage.seed(seed)
                 stage.start()
-                state.write_private(endpoints, stage.seeded["endpoints"])
+                state.write_private(stage.state_dir / settings.RUNNING, stage.settings)
+                state.write_private(stage.state_dir / ENDPOINTS, stage.seeded["endpoints"])
                 print(welcome_page.of(stage.seeded["endpoints"], stage.state_dir))
                 try:
                     keep_up(stage)
                 finally:
-                    endpoints.unlink(missing_ok=True)
+                    _forget_addresses(stage.state_dir)
         finally:
             stage.close()
     print("Tout est arrêté ; les données sont gardées. / Everything has stopped; the data are kept.")
@@ -54,7 +56,7 @@ def obey_signals(stage: Stage) -> None:
         nonlocal stopping
         if stopping:
             stage.kill_everything()
-            (stage.state_dir / "endpoints.json").unlink(missing_ok=True)
+            _forget_addresses(stage.state_dir)
             os._exit(1)
         stopping = True
         print("\nArrêt en cours (encore une fois : tout de suite) / stopping (again: at once) ...")
@@ -62,6 +64,11 @@ def obey_signals(stage: Stage) -> None:
 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, obey)
+
+
+def _forget_addresses(state_dir: Path) -> None:
+    for name in (ENDPOINTS, settings.RUNNING):
+        (state_dir / name).unlink(missing_ok=True)
 
 
 def keep_up(stage: Stage) -> NoReturn:

@@ -76,6 +76,7 @@ class Stage:
         self.web_url = f"http://127.0.0.1:{self.web_port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.programs, self.release, self.say = programs, release, say
+        self.settings: dict[str, str] = {}  # the product's, by the names of config/settings.py
         self.env: dict[str, str] = {}
         self.seeded: dict[str, Any] = {}
         self._settings, self._chosen_postgres = dict(settings or {}), postgres
@@ -118,7 +119,8 @@ class Stage:
         self.redis.start()
         self.say(f"Redis ({self.redis.program.name})")
         self._expected.update(SERVERS)
-        self.env = neutral_env(self.state_dir) | product_settings(self, keys) | self._settings
+        self.settings = product_settings(self, keys) | self._settings
+        self.env = neutral_env(self.state_dir) | self.settings
 
     def close(self) -> None:
         """Stops everything within 10 s, programs before servers."""

@@ -41,7 +41,7 @@ def test_verify_prints_totals_and_exits_with_0(shell: Terminal) -> None:
 
 def test_verify_names_the_first_broken_record_and_exits_with_1(shell: Terminal) -> None:
     with shell.database.superuser() as connection:
-        bill = connection.execute("SELECT id FROM bills WHERE kind = 'joining'").fetchall()[0][0]
+        ((bill, household),) = connection.execute("SELECT id, household_id FROM bills WHERE kind = 'joining'")
     for units in (1, -1):
         with shell.database.superuser() as connection:
             connection.execute("SET session_replication_role = replica")
@@ -51,7 +51,8 @@ def test_verify_names_the_first_broken_record_and_exits_with_1(shell: Terminal) 
             first, price = f"I11 bill-shares: bill {bill}", f"I11 bill-price: bill {bill}"
             sentence = "The shares of a bill add up to its price."
             assert (ran.exit_code, ran.stderr) == (1, f"BROKEN {first}\n{sentence}\n")
-            assert json.loads(ran.stdout).items() >= {"ok": False, "broken": [first, price]}.items()
+            broken = [first, price, f"I5 open-dues: household {household}"]
+            assert json.loads(ran.stdout).items() >= {"ok": False, "broken": broken}.items()
     assert shell.run("verify").exit_code == 0
 
 
@@ -245,3 +246,40 @@ def test_there_are_two_queues_to_work_at(shell: Terminal) -> None:
     ran = shell.run("work", "tea")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "'tea' is not one of 'money', 'messages'" in ran.stderr
+
+
+def in_a_shell(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs the command with none of the product's settings in the environment."""
+    command = [sys.executable, "-m", "gateway.cli", *words]
+    env = {"PATH": os.environ["PATH"]}
+    return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_a_command_takes_the_settings_of_a_running_make_run(shell: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps(shell.env))
+    for words in (
+        ("verify", "--state-dir", tmp_path, "--json"),
+        ("--state-dir", tmp_path, "verify", "--json"),
+        ("verify", "--json", f"--state-dir={tmp_path}"),
+    ):
+        ran = in_a_shell(*words)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert json.loads(ran.stdout)["ok"] is True
+
+
+def test_a_state_dir_in_which_nothing_runs_is_named(tmp_path: Path) -> None:
+    ran = in_a_shell("verify", "--state-dir", tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == (
+        f"Nothing runs in {tmp_path}, so nothing was done: start `make run STATE_DIR={tmp_path}` first.\n"
+    )
+    (tmp_path / "settings.json").write_text("{")
+    ran = in_a_shell("verify", "--state-dir", tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "cannot be read (JSONDecodeError), so nothing was done" in ran.stderr
+
+
+def test_the_command_says_its_version() -> None:
+    ran = in_a_shell("--version")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("mutuelle, version ")

@@ -37,7 +37,7 @@ class Copy:
     """One running copy, seen from its terminal."""
 
     def __init__(self, folder: Path, worker: str) -> None:
-        self.endpoints = folder / "var" / "endpoints.json"
+        self.endpoints, self.settings = folder / "var" / "endpoints.json", folder / "var" / "settings.json"
         (folder / "worker.py").write_text(worker)
         order = [sys.executable, "-u", "-c", STARTER, folder / "var", folder / "worker.py"]
         self.process = subprocess.Popen(
@@ -74,6 +74,8 @@ def test_it_is_ready_restarts_what_falls_and_stops_when_asked(folder: Path):
     assert output.index("La passerelle est prête") < output.index("The gateway is ready")
     assert stat.S_IMODE(copy.endpoints.stat().st_mode) == 0o600
     assert state.read(copy.endpoints)["sandbox"] in output
+    assert stat.S_IMODE(copy.settings.stat().st_mode) == 0o600
+    assert state.read(copy.settings)["PUBLIC_URL"] == state.read(copy.endpoints)["web"]
     worker = next(process for process in copy.family if "worker.py" in " ".join(process.cmdline()))
     worker.kill()
     copy.read_until("worker est tombé")
@@ -83,6 +85,7 @@ def test_it_is_ready_restarts_what_falls_and_stops_when_asked(folder: Path):
     assert time.monotonic() - began < 10
     assert copy.process.returncode == 0
     assert not copy.endpoints.exists()
+    assert not copy.settings.exists()
 
 
 def test_a_program_that_ignores_the_signal_delays_the_end_by_seconds_only(folder: Path):
