@@ -8,7 +8,7 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 
-from menus.conversation import SessionState, TurnResponse
+from menus.idempotent_turn import SessionState, TurnResponse
 from mutuelle.crypto import token_hash
 from mutuelle.db import Deadline
 

@@ -18,8 +18,8 @@ from gateway.services import services
 from gateway.session_cache import RedisBudget
 from gateway.ussd import USSD
 from gateway.ussd.call import UssdAdapter, UssdRequest
-from menus import conversation, session_rows
-from menus.conversation import TurnRequest, TurnResponse
+from menus import idempotent_turn, session_rows
+from menus.idempotent_turn import TurnRequest, TurnResponse
 from mutuelle import crypto, db, inbox
 from mutuelle.errors import Malformed
 from mutuelle.inbox import Door, Origin
@@ -47,7 +47,7 @@ def turn(gateway: str, token: str) -> Response:
         raise
     except Exception as error:  # the phone needs a screen; a repeat of the turn finds what was done
         log.exception("turn failed: %s", type(error).__name__)
-        screen_text = conversation.error_screen("session.failed").screen_text
+        screen_text = idempotent_turn.error_screen("session.failed").screen_text
     return plain(adapter.write(screen_text.text, screen_text.open), content_type=adapter.CONTENT_TYPE)
 
 
@@ -63,10 +63,10 @@ def _answer(adapter: UssdAdapter, gateway: str, token: str, ussd_request: UssdRe
             turn_request, draft = _turn_request(adapter, ussd_request, *ids, budget.deadline), None
     except SQLAlchemyError as error:
         log.error("turn without its mutuelle: %s", type(error).__name__)
-        return conversation.error_screen("session.failed")
+        return idempotent_turn.error_screen("session.failed")
     if turn_request is None:
-        return conversation.error_screen("session.no-code")
-    response = conversation.answer(turn_request, state, draft)
+        return idempotent_turn.error_screen("session.no-code")
+    response = idempotent_turn.answer(turn_request, state, draft)
     sessions.remember(token, ussd_request.session_id, response, budget)
     if response.acted and not budget.is_spent:  # without a ring, the sweep finds the work
         services().doorbell.ring(QueueName.MONEY, QueueName.MESSAGES, deadline=budget.deadline)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from menus import conversation, sms_words
-from menus.conversation import SessionState, TurnRequest, TurnResponse
+from menus import idempotent_turn, sms_words
+from menus.idempotent_turn import SessionState, TurnRequest, TurnResponse
 from mutuelle import clock, crypto, db
 from mutuelle.enrolment import appeals
 from mutuelle.errors import Refused
@@ -49,7 +49,7 @@ def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool 
             world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text
         )
         session = request.foreign_id
-        response = conversation.answer(request, state if cache else None)
+        response = idempotent_turn.answer(request, state if cache else None)
         state = SessionState.from_json(response.state.as_json()) if response.state else state
     assert response
     return response
@@ -101,7 +101,7 @@ def test_two_sessions_at_once_open_one_ticket(world: World, module_database: Dat
 
     def yes(session: str) -> str:
         request = TurnRequest(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
-        return conversation.answer(request, responses[session].state).screen_text.text
+        return idempotent_turn.answer(request, responses[session].state).screen_text.text
 
     with ThreadPoolExecutor(4) as pool:
         texts = list(pool.map(yes, sessions))

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from gateway.doorbell import Doorbell
 from gateway.session_cache import RedisBudget, Sessions
-from menus import conversation
-from menus.conversation import TurnRequest, TurnResponse
+from menus import idempotent_turn
+from menus.idempotent_turn import TurnRequest, TurnResponse
 from mutuelle import crypto, db
 from mutuelle.households import households
 from tests.support import books, people
@@ -57,7 +57,7 @@ def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, 
         request = TurnRequest(
             world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count])
         )
-        response = conversation.answer(request, state, draft)
+        response = idempotent_turn.answer(request, state, draft)
         sessions.remember(TOKEN, foreign_id, response, budget)
         doorbell.ring("money", "messages")
     return response

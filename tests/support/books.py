@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from menus import conversation, session_rows
+from menus import idempotent_turn, session_rows
 from mutuelle import audit, clock, crypto, db, inbox, inserts
 from mutuelle.audit import Subject
 from mutuelle.billing import billing_runs
@@ -97,8 +97,8 @@ def fill(world: World) -> Books:
         inbox.keep(session, Origin(tenant_id, account.id, Door.MOMO, "wave"), body=f"from {AWA}".encode())
     add_proposal_and_ticket(world, household.id)
     add_class_and_sponsor(world, household.id)
-    request = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
-    response = conversation.answer(request, None)
+    request = idempotent_turn.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
+    response = idempotent_turn.answer(request, None)
     assert response.state is not None
     session_id = response.state.session_id
     with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:

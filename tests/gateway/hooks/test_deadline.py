@@ -14,7 +14,7 @@ from redis import Redis
 from gateway.doorbell import Doorbell
 from gateway.hooks import ussd
 from gateway.session_cache import ANSWER_S, RedisBudget, Sessions
-from menus import conversation
+from menus import idempotent_turn
 from mutuelle import db
 from tests.gateway.hooks.world import WebWorld, screen
 
@@ -30,7 +30,7 @@ def hung() -> Iterator[Redis]:
 @pytest.fixture
 def slow(web: WebWorld, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> WebWorld:
     """Redis hangs, and the database takes the rest of each turn."""
-    answer = conversation.answer
+    answer = idempotent_turn.answer
 
     def answer_late(request: Any, *args: Any) -> Any:
         response = answer(request, *args)
@@ -41,7 +41,7 @@ def slow(web: WebWorld, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> WebWorl
     replaced = {"sessions": Sessions(hung, session_s=9, draft_s=9), "doorbell": Doorbell(hung)}
     for name, service in replaced.items():
         monkeypatch.setitem(services.__dict__, name, service)
-    monkeypatch.setattr(ussd.conversation, "answer", answer_late)
+    monkeypatch.setattr(ussd.idempotent_turn, "answer", answer_late)
     return web
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from menus import conversation, engine
-from menus.conversation import TurnRequest
+from menus import engine, idempotent_turn
 from menus.flow import FLOW
+from menus.idempotent_turn import TurnRequest
 from mutuelle import clock, db
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import cover_books
@@ -173,7 +173,7 @@ def test_the_phone_shows_the_promised_day_and_a_repeated_yes_stores_one_promise(
     hop = TurnRequest(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
     cached = None
     for typed in ("", "2", "2*3", "2*3*1", "2*3*1*1", "2*3*1*1"):
-        reply = conversation.answer(replace(hop, text=typed), cached)
+        reply = idempotent_turn.answer(replace(hop, text=typed), cached)
         cached = reply.state or cached
     assert "31/12/2026" in reply.screen_text.text
     assert reply.screen_text.open is False
@@ -181,7 +181,7 @@ def test_the_phone_shows_the_promised_day_and_a_repeated_yes_stores_one_promise(
     assert (stored.household_id, stored.day, stored.amount) == (household_id, NEW_YEAR, 11_500)
     assert stored.given == date(2026, 11, 22)
     later = replace(hop, foreign_id="ATUid_2", text="2*3")
-    assert "31/12/2026" in conversation.answer(replace(later, text="2*3"), None).screen_text.text
+    assert "31/12/2026" in idempotent_turn.answer(replace(later, text="2*3"), None).screen_text.text
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])

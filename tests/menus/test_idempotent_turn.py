@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from menus import conversation
-from menus.conversation import SessionState, TurnRequest, TurnResponse
+from menus import idempotent_turn
+from menus.idempotent_turn import SessionState, TurnRequest, TurnResponse
 from mutuelle import db
 from tests.support import people
 from tests.support.people import AWA, BAKARY, World
@@ -45,7 +45,7 @@ class PhoneSession:
 
     def sends(self, text: str) -> TurnResponse:
         self.text = text
-        response = conversation.answer(self.request(text), self.state if self.cache else None, self.draft)
+        response = idempotent_turn.answer(self.request(text), self.state if self.cache else None, self.draft)
         if response.state:
             self.state, self.draft = SessionState.from_json(response.state.as_json()), response.draft
         return response
@@ -118,7 +118,7 @@ def test_identical_turns_in_flight_act_once(world, database):
     with ThreadPoolExecutor(4) as pool:
         screens = {
             response.screen_text
-            for response in pool.map(lambda _: conversation.answer(request, awa.state), range(4))
+            for response in pool.map(lambda _: idempotent_turn.answer(request, awa.state), range(4))
         }
     assert len(screens) == 1
     assert "lien Wave" in screens.pop().text
@@ -128,7 +128,7 @@ def test_identical_turns_in_flight_act_once(world, database):
 def test_two_first_turns_in_flight_are_one_session(world, database):
     request = PhoneSession(world).request("")
     with ThreadPoolExecutor(4) as pool:
-        responses = list(pool.map(lambda _: conversation.answer(request, None), range(4)))
+        responses = list(pool.map(lambda _: idempotent_turn.answer(request, None), range(4)))
     assert len({response.state.session_id for response in responses}) == 1
     assert rows(world, "ussd_sessions", database) == 1
 
@@ -150,10 +150,10 @@ def test_another_phone_or_another_dialogue_is_ended_politely(world, database):
     awa = PhoneSession(world)
     awa.sends("")
     for state in (awa.state, None):
-        response = conversation.answer(replace(awa.request("3"), phone=BAKARY), state)
+        response = idempotent_turn.answer(replace(awa.request("3"), phone=BAKARY), state)
         assert (response.screen_text.open, response.state) == (False, None)
     older = replace(awa.state, facts=replace(awa.state.facts, flow="older"))
-    assert "changé" in conversation.answer(awa.request("3"), older).screen_text.text
+    assert "changé" in idempotent_turn.answer(awa.request("3"), older).screen_text.text
 
 
 def test_a_first_turn_that_is_a_shortcut_stops_at_the_confirm_also_without_a_cache(world, database):
@@ -181,7 +181,7 @@ def test_an_incremental_gateway_keeps_its_state_in_the_row_while_the_cache_is_do
     awa = PhoneSession(world)
     screen = None
     for typed in ("", *JOIN, "1"):
-        screen = conversation.answer(awa.request(typed, cumulative=False), None).screen_text
+        screen = idempotent_turn.answer(awa.request(typed, cumulative=False), None).screen_text
     assert screen.text.startswith("Bienvenue")
     assert rows(world, "households", database) == 1
 
@@ -212,6 +212,6 @@ def test_a_lock_that_is_not_given_in_time_is_a_polite_end(world, database):
     awa.types("2", "1")
     with database.superuser() as connection:
         connection.execute("SELECT * FROM ussd_sessions FOR UPDATE")
-        response = conversation.answer(awa.request(f"{awa.text}*1", deadline=db.Deadline(1.8)), awa.state)
+        response = idempotent_turn.answer(awa.request(f"{awa.text}*1", deadline=db.Deadline(1.8)), awa.state)
     assert response.screen_text.text.startswith("Le service est indisponible")
     assert "lien Wave" in awa.types("1").screen_text.text
