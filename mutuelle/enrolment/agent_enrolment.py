@@ -19,7 +19,7 @@ from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
 from mutuelle.enrolment.office_list_csv import RowError
 from mutuelle.enrolment.social_registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
-from mutuelle.households import duplicates, evidence, evidence_numbers
+from mutuelle.households import duplicates, evidence, unique_evidence
 from mutuelle.households.evidence import Evidence, EvidenceKind, Proof, number_of
 from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
@@ -119,7 +119,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     born, names = _people(typed.people, today)
     relationships = [_relationship(place, person) for place, person in enumerate(typed.people)]
     proof = _proof(session, tenant, typed)
-    is_shared = proof is not None and evidence_numbers.proves_another(
+    is_shared = proof is not None and unique_evidence.proves_another(
         session, tenant.id, proof.evidence, today
     )
     applicant = NewHousehold(
@@ -138,7 +138,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     )
     household = enrolment.enrol(session, tenant.id, applicant, by=by, effect_key=key)
     if is_shared:
-        evidence_numbers.open_case(session, tenant.id, household.id)
+        unique_evidence.open_case(session, tenant.id, household.id)
     duplicates.find(session, tenant.id, [household.id])
     return household
 

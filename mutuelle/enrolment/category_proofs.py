@@ -22,7 +22,7 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.errors import Refused
-from mutuelle.households import evidence_numbers, household_sms, households, locks
+from mutuelle.households import household_sms, households, locks, unique_evidence
 from mutuelle.households.evidence import Evidence, columns, holds_until
 from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging import messages
@@ -133,11 +133,11 @@ def check(
     if current is not None and same and _has_evidence(current, values) and _holds_until(current, until):
         return False
     sponsors.lock_of_households(session, tenant_id, [household_id])  # lock order: sponsors before numbers
-    is_shared = evidence_numbers.proves_another(session, tenant_id, evidence, begins, household_id)
+    is_shared = unique_evidence.proves_another(session, tenant_id, evidence, begins, household_id)
     values["until"] = until
     _write(session, current, tenant_id, household_id, category, CategoryState.CHECKED, by, begins, values)
     if is_shared:
-        evidence_numbers.open_case(session, tenant_id, household_id)
+        unique_evidence.open_case(session, tenant_id, household_id)
     _notify(session, tenant_id, household_id, MessageKind.PROOF_ACCEPTED)
     return True
 

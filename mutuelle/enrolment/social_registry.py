@@ -23,7 +23,7 @@ from mutuelle.enrolment import category_proofs, office_list_csv, registry_matchi
 from mutuelle.enrolment.office_list_csv import ListRow, RowError, RowProblem
 from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 from mutuelle.errors import Malformed, Refused
-from mutuelle.households import evidence_numbers, locks, names
+from mutuelle.households import locks, names, unique_evidence
 from mutuelle.households.evidence import Evidence, EvidenceKind, number_of
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
@@ -235,7 +235,7 @@ def carry_out(session: Session, tenant_id: UUID, pairs: Iterable[Match], by: str
     locks.lock_all(session, tenant_id, {pair.household_id for pair in sure})
     of_sure = (RegistryEntry.tenant_id == tenant_id, RegistryEntry.id.in_({pair.entry.id for pair in sure}))
     numbers = session.scalars(select(RegistryEntry.number_index).where(*of_sure))
-    evidence_numbers.lock(session, tenant_id, numbers)
+    unique_evidence.lock(session, tenant_id, numbers)
     for pair in ordered:
         if pair.sure:
             with category_proofs.or_open_case(session, tenant_id, pair.household_id):

@@ -2,7 +2,7 @@
 
 All code takes locks in one order (decision 0015): first the row that says what is to be done (a task's
 payment, a refund, a proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then
-sponsors by their ids, then numbers of proofs (`evidence_numbers.lock`), then receipts by their ids
+sponsors by their ids, then numbers of proofs (`unique_evidence.lock`), then receipts by their ids
 (`allocation.lock`). A transaction of several households locks all of them first.
 """
 

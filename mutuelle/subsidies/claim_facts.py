@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, crypto
 from mutuelle.cover import cover_books, insured_people
 from mutuelle.cover.cover_books import BOOKS, HouseholdBooks
-from mutuelle.households.evidence_numbers import REGISTRY_KINDS
 from mutuelle.households.households import MemberKind
+from mutuelle.households.unique_evidence import REGISTRY_KINDS
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import CategoryState

@@ -13,7 +13,7 @@ from gateway.cli import household_lists
 from menus import consents
 from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment
-from mutuelle.households import evidence, evidence_numbers
+from mutuelle.households import evidence, unique_evidence
 from mutuelle.organisation import tenants
 from mutuelle.verification import verify
 from tests.gateway.cli.world import Terminal, opened
@@ -131,7 +131,7 @@ def test_other_schemes_take_households_without_a_proof(shell: Terminal, tmp_path
 
 def test_every_refusal_of_a_line_has_words_for_its_office() -> None:
     code = "\n".join(
-        Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, evidence_numbers)
+        Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, unique_evidence)
     )
     only_of_forms = {"enrol.other-form"}  # the key of a line is made of its phone, too
     assert (

@@ -15,7 +15,7 @@ from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment, category_proofs
 from mutuelle.enrolment.agent_enrolment import TypedHousehold, TypedPerson
 from mutuelle.enrolment.enrolment import Enrolment
-from mutuelle.households import evidence_numbers
+from mutuelle.households import unique_evidence
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Consent
 from mutuelle.organisation import tenants
@@ -114,7 +114,7 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
     with ThreadPoolExecutor(2) as pool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            assert not evidence_numbers.proves_another(
+            assert not unique_evidence.proves_another(
                 session, tenant_id, Evidence("registry-number", number), TODAY
             )
             first = pool.submit(signed_up, phone())
