@@ -36,11 +36,11 @@ OF_THE_WORKER = {
 SETUP = {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}
 # Design §7: gateway accounts are found before a mutuelle is known, and sessions belong to them.
 OF_A_GATEWAY = {"gateway_accounts", "service_codes", "ussd_sessions", "ussd_effects"}
-ACROSS_TENANTS = {"tenants", "login_tries", *OF_A_GATEWAY}
+ACROSS_TENANTS = {"tenants", "login_tries", "archive_runs", *OF_A_GATEWAY}
 # The books have no rows here: the tests of these tables fill them.
 EMPTY_HERE = {"logins", "login_sessions", "login_tries", "refunds", "adjustments"}
 EMPTY_HERE |= {"subsidy_claims", "claim_lines", "claim_left_out", "claim_answers", "claim_payments"}
-EMPTY_HERE |= {"duplicate_pairs", "duplicate_decisions"}
+EMPTY_HERE |= {"duplicate_pairs", "duplicate_decisions", "archive_runs", "audit_archive"}
 # Rows of two mutuelles name both owners: the account's and the household's, or the two of a likely duplicate.
 OWNERS = ("tenant_id", "household_tenant_id", "later_tenant_id", "by_tenant_id")
 DENIED = "42501"
@@ -117,10 +117,14 @@ def test_every_table_hides_its_rows_from_its_owner_too(module_database: Database
     query = (
         "SELECT relname, relrowsecurity, relforcerowsecurity,"
         " (SELECT count(*) FROM pg_policies WHERE tablename = relname) > 0"
-        " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm', 'v')"
+        " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm')"
     )
+    views = query.partition(", relrowsecurity")[0] + ", reloptions FROM pg_class WHERE relkind = 'v'"
+    views += " AND relnamespace = 'public'::regnamespace"
     with module_database.superuser() as connection:
         security = {name: rest for name, *rest in connection.execute(query)}
+        # A view shows what its reader sees in the tables, not what its owner sees.
+        assert connection.execute(views).fetchall() == [("whole_audit", ["security_invoker=true"])]
     assert security.pop("alembic_version") == [False, False, False]
     assert len(security) >= 27
     assert {name for name, flags in security.items() if flags != [True, True, True]} == set()
@@ -262,8 +266,11 @@ def test_before_the_tenant_is_known_only_ids_are_answered(
     with module_database.superuser() as connection:
         functions = {name: rest for name, *rest in connection.execute(query)}
     assert may <= functions.keys()
-    # This one blanks sessions, and returns only how many.
-    assert functions.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"
+    # These blank or take out old rows, and return only how many.
+    for name in [name for name in functions if re.match("(forget|blank|remove|archive)_", name)]:
+        result, *rest = functions.pop(name)
+        assert (result, rest[3]) == ("bigint", ["mutuelle_resolver", "mutuelle_worker"]), name
+        assert rest[:3] + rest[4:] == ["mutuelle_resolver", True, '{"search_path=public, pg_temp"}', False]
     # These two say which members of other mutuelles are likely ours, and for which days they are claimed.
     for name in ("likely_duplicates(uuid[],bigint)", CLAIMED):
         result, *rest = functions.pop(name)
@@ -317,12 +324,15 @@ def test_roles_have_no_more_rights_than_they_need(module_database: Database) -> 
         query = f"SELECT bool_or({powers}) FROM pg_roles WHERE rolname LIKE 'mutuelle\\_%'"
         assert connection.execute(query).fetchone() == (False,)
     assert {kind for _, kind in rights} <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
-    assert [kind for grantee, kind in rights if grantee in ("mutuelle_auditor", "mutuelle_resolver")] == [
-        "SELECT",
-        "SELECT",
-    ]
+    assert [kind for grantee, kind in rights if grantee == "mutuelle_auditor"] == ["SELECT"]
     lookups = {"phones", "operator_accounts", "gateway_accounts", "messages", "logins", "login_sessions"}
-    assert set(rights["mutuelle_resolver", "SELECT"]) <= lookups
+    trail = {"audit", "audit_archive"}
+    assert set(rights["mutuelle_resolver", "SELECT"]) <= lookups | trail
+    # What the functions that take out old rows need; nobody logs in as the resolver.
+    assert rights["mutuelle_resolver", "INSERT"] == ["audit_archive"]
+    ended = ["audit", "messages", "notices", "outbox", "ussd_effects", "ussd_sessions"]
+    assert rights["mutuelle_resolver", "DELETE"] == ended
+    assert ("mutuelle_resolver", "UPDATE") not in rights
     for role in ("app", "worker", "federation"):
         assert rights[f"mutuelle_{role}", "DELETE"] == ["rights", "sms_stops"]
         writable = {*rights[f"mutuelle_{role}", "INSERT"], *rights[f"mutuelle_{role}", "UPDATE"]}
