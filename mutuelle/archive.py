@@ -41,6 +41,16 @@ class ArchivedTable(StrEnum):
     TRAIL = "audit"
 
 
+# The least values of the settings that say how many days a row stays after its end.
+LEAST_DAYS: Mapping[ArchivedTable, int] = {
+    ArchivedTable.NOTICES: 30,
+    ArchivedTable.MESSAGES: 90,
+    ArchivedTable.TASKS: 30,
+    ArchivedTable.SESSIONS: 62,
+    ArchivedTable.TRAIL: 366,
+}
+
+
 class ArchiveRun(Row):
     """One batch: `row_count` rows of `archived` that had ended before `ended_before` were taken out.
 

@@ -56,7 +56,7 @@ WITH standing AS (
     WHERE tenant_id = :tenant AND kind = 'membership' AND at < :until
     ORDER BY household_id, at DESC
 ), chosen AS (
-    SELECT DISTINCT ON (subject) subject, facts ->> 'language' AS language FROM audit
+    SELECT DISTINCT ON (subject) subject, facts ->> 'language' AS language FROM whole_audit
     WHERE tenant_id = :tenant AND action = 'language' AND at < :until
     ORDER BY subject, at DESC
 ), homes AS (

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, extract, func, or_, select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, phone, references
-from mutuelle.audit import AuditEntry, Flag, FlagKind, Subject
+from mutuelle.audit import Flag, FlagKind, Subject, TrailEntry
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.errors import UnreadableBooks
@@ -234,10 +234,10 @@ def _staff_steps(
     subjects = [audit.about(Subject.PAYMENT, payment.ref)] if payment else []
     subjects += [audit.about(Subject.RECEIPT, receipt.id)] if receipt else []
     tenant_id = (payment or receipt).tenant_id  # type: ignore[union-attr]
-    acts = select(AuditEntry).where(
-        AuditEntry.tenant_id == tenant_id,
-        AuditEntry.subject.in_(subjects),
-        AuditEntry.actor.like("manager:%"),
+    acts = select(TrailEntry).where(
+        TrailEntry.tenant_id == tenant_id,
+        TrailEntry.subject.in_(subjects),
+        TrailEntry.actor.like("manager:%"),
     )
     for entry in session.scalars(acts):
         facts = {"who": UUID(entry.actor.partition(":")[2]), "what": entry.action, **entry.facts}

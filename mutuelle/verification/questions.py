@@ -19,6 +19,7 @@ from mutuelle.verification import (
     phone_leaks,
     receipts,
     refunds,
+    retention,
     rights,
     schema,
 )
@@ -39,6 +40,7 @@ QUESTIONS: tuple[Question, ...] = (
     *claims.QUESTIONS,
     *duplicates.QUESTIONS,
     *cases.QUESTIONS,
+    *retention.QUESTIONS,
     *links.QUESTIONS,
     *phone_leaks.QUESTIONS,
 )

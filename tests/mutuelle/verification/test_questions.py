@@ -21,6 +21,7 @@ from mutuelle.verification import (
     phone_leaks,
     receipts,
     refunds,
+    retention,
     rights,
     verify,
 )
@@ -30,6 +31,7 @@ from tests.mutuelle.verification import (
     breaks_of_duplicates,
     breaks_of_money,
     breaks_of_people,
+    breaks_of_retention,
     story,
 )
 from tests.mutuelle.verification.world import broken
@@ -50,10 +52,10 @@ SUBJECTS = (
         people,
         phone_leaks,
     ),
-    *(receipts, refunds, rights),
+    *(receipts, refunds, retention, rights),
 )
 BREAKS = breaks_of_money.BREAKS | breaks_of_bills.BREAKS | breaks_of_people.BREAKS
-BREAKS |= breaks_of_duplicates.BREAKS
+BREAKS |= breaks_of_duplicates.BREAKS | breaks_of_retention.BREAKS
 
 
 @pytest.fixture(scope="module", autouse=True)
