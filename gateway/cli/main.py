@@ -12,6 +12,7 @@ import click
 COMMANDS = {
     "account": ("operator_accounts", "group"),
     "accounts": ("logins", "group"),
+    "archive": ("archive_runs", "group"),
     "claims": ("claims", "group"),
     "households": ("household_lists", "group"),
     "indicators": ("indicators", "group"),

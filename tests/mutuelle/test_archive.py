@@ -146,7 +146,9 @@ def test_the_archive_of_a_mutuelle_is_hidden_from_others(module_database: Databa
 
 
 @pytest.mark.parametrize("role", ["mutuelle_resolver", "mutuelle_worker"])
-def test_nobody_deletes_an_entry_that_the_archive_does_not_have(module_database: Database, role: str) -> None:
+def test_an_entry_that_the_archive_does_not_have_cannot_be_deleted(
+    module_database: Database, role: str
+) -> None:
     with worker(module_database) as session:
         session.execute(text(f"SET LOCAL ROLE {role}"))
         with pytest.raises(DBAPIError, match=r"append-only|permission denied"):
@@ -174,3 +176,20 @@ def test_one_process_at_a_time_takes_rows_out(module_database: Database) -> None
         assert archive.take_out(session, ArchivedTable.NOTICES, LATER, 1000) == 2
         with db.transaction(db.Role.WORKER) as other:
             assert archive.take_out(other, ArchivedTable.NOTICES, LATER, 1000) is None
+
+
+def test_the_functions_may_delete_what_they_take_out_and_the_view_shows_what_its_reader_sees(
+    module_database: Database,
+) -> None:
+    rights = (
+        "SELECT table_name::text FROM information_schema.table_privileges"
+        " WHERE grantee = 'mutuelle_resolver' AND privilege_type IN ('UPDATE', 'DELETE') ORDER BY 1"
+    )
+    views = (
+        "SELECT relname::text, reloptions FROM pg_class"
+        " WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace"
+    )
+    with module_database.superuser() as connection:
+        names = [name for (name,) in connection.execute(rights)]
+        assert names == sorted([*ArchivedTable, "ussd_effects"])
+        assert connection.execute(views).fetchall() == [("whole_audit", ["security_invoker=true"])]
