@@ -147,9 +147,9 @@ CREATE FUNCTION is_evidence_session(gateway uuid, visit uuid, of uuid, phone byt
 BEGIN
     RETURN EXISTS (SELECT FROM phones p WHERE p.tenant_id = of AND p.blind_index = phone
             AND is_evidence_household(p.tenant_id, p.household_id, moment))
-        OR EXISTS (SELECT FROM ussd_effects e JOIN payments p
-                ON p.effect_key = 'ussd:' || e.session_id || ':' || e.screen || ':' || e.ordinal
-            WHERE e.gateway_id = gateway AND e.session_id = visit
+        OR EXISTS (SELECT FROM payments p WHERE p.effect_key = ANY(ARRAY(
+                SELECT 'ussd:' || e.session_id || ':' || e.screen || ':' || e.ordinal FROM ussd_effects e
+                WHERE e.gateway_id = gateway AND e.session_id = visit))
             AND is_evidence_payment(p.tenant_id, p.id, moment));
 END $$;
 

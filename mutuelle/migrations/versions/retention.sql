@@ -116,9 +116,12 @@ GRANT SELECT (gateway_id, session_id, screen, ordinal), DELETE ON ussd_effects T
 GRANT SELECT, UPDATE (action), DELETE ON audit TO mutuelle_resolver;
 GRANT SELECT, INSERT ON audit_archive TO mutuelle_resolver;
 
+-- Without `enable_sort = off` the planner, which expects few rows behind a policy, judges every old row of the table before it
+-- takes the oldest ones.
+
 -- SMS that came in stay: the digest of a STOP keeps a repeat of it from undoing a later START. `person` is left to staff.
 CREATE FUNCTION remove_notices(before timestamptz, most integer) RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off AS $$
     WITH days AS MATERIALIZED (
         SELECT * FROM evidence_days(before)
     ), old AS MATERIALIZED (
@@ -137,7 +140,7 @@ CREATE FUNCTION remove_notices(before timestamptz, most integer) RETURNS bigint
 -- Raw bodies are blanked earlier than their rows leave, and those of evidence are not. `nothing` is an encrypted empty message,
 -- of 28 bytes; the index `notices_readable` has the same condition.
 CREATE FUNCTION blank_notices(before timestamptz, most integer, nothing bytea) RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off AS $$
     WITH days AS MATERIALIZED (
         SELECT * FROM evidence_days(before)
     ), old AS MATERIALIZED (
@@ -155,7 +158,7 @@ CREATE FUNCTION blank_notices(before timestamptz, most integer, nothing bytea) R
 
 -- A message that the aggregator accepted has ended when it left: some report nothing more.
 CREATE FUNCTION remove_messages(before timestamptz, most integer) RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off AS $$
     WITH old AS MATERIALIZED (
         SELECT m.tenant_id, m.id FROM messages m
         WHERE m.created_at < before AND m.status NOT IN ('queued', 'sending')
@@ -170,7 +173,7 @@ CREATE FUNCTION remove_messages(before timestamptz, most integer) RETURNS bigint
     SELECT count(*) FROM gone $$;
 
 CREATE FUNCTION remove_tasks(before timestamptz, most integer) RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off AS $$
     WITH old AS MATERIALIZED (
         SELECT o.tenant_id, o.id FROM outbox o
         WHERE o.state = 'done' AND o.ended_at < before
@@ -182,7 +185,7 @@ CREATE FUNCTION remove_tasks(before timestamptz, most integer) RETURNS bigint
     SELECT count(*) FROM gone $$;
 
 CREATE FUNCTION remove_sessions(before timestamptz, most integer) RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off AS $$
     WITH old AS MATERIALIZED (
         SELECT s.gateway_id, s.id FROM ussd_sessions s
         WHERE s.began_at < before
@@ -197,7 +200,7 @@ CREATE FUNCTION remove_sessions(before timestamptz, most integer) RETURNS bigint
 
 -- Two statements, because the trail lets an entry go only when the archive has it.
 CREATE FUNCTION archive_trail(before timestamptz, most integer) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_sort = off AS $$
 DECLARE ids uuid[]; moved bigint;
 BEGIN
     SELECT coalesce(array_agg(o.id), '{}') INTO ids FROM (
@@ -216,7 +219,8 @@ DECLARE named text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO mutuelle_resolver;  -- needed only to take ownership
     FOREACH named IN ARRAY ARRAY['id_of(text, text)', 'reference_of(text)', 'case_stands(uuid, text[], timestamptz)',
-        'is_open_payment(uuid, uuid, timestamptz)', 'is_evidence_household(uuid, uuid, timestamptz)', 'is_evidence_receipt(uuid, uuid, timestamptz)',
+        'is_open_payment(uuid, uuid, timestamptz)', 'is_evidence_household(uuid, uuid, timestamptz)',
+        'is_evidence_receipt(uuid, uuid, timestamptz)',
         'is_evidence_payment(uuid, uuid, timestamptz)', 'is_evidence_message(uuid, uuid, timestamptz)',
         'is_evidence_task(uuid, text, uuid, timestamptz)', 'evidence_days(timestamptz)',
         'is_evidence_notice(uuid, uuid, uuid, uuid, timestamptz, timestamptz)',
