@@ -90,6 +90,13 @@ def test_evidence_stays(module_database: Database, what: str) -> None:
     assert {table: rows for table, rows in stays.items() if rows} == expected
 
 
+def test_a_case_that_stands_for_many_households_keeps_what_is_of_each(module_database: Database) -> None:
+    many = case("set-aside", f"'mutuelle:' || {TENANT} || ':households'")
+    with worker(module_database, many) as session:
+        assert archive.take_out(session, ArchivedTable.MESSAGES, LATER, 1000) == 0
+        assert archive.take_out(session, ArchivedTable.NOTICES, LATER, 1000) == 1, "of no household"
+
+
 def test_a_body_of_evidence_is_not_blanked(module_database: Database) -> None:
     blank = text("SELECT blank_notices(:before, 10, :nothing)")
     values = {"before": LATER, "nothing": b"x" * 28}

@@ -28,8 +28,9 @@ END $$;
 
 CREATE FUNCTION is_evidence_household(of uuid, household uuid, moment timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN case_stands(of, ARRAY['household:' || household] || ARRAY(SELECT 'bill:' || b.id FROM bills b
-            WHERE b.tenant_id = of AND b.household_id = household), moment)
+    -- Beyond some cases of households, one stands for all others of the mutuelle (`set_aside.py`).
+    RETURN case_stands(of, ARRAY['household:' || household, 'mutuelle:' || of || ':households']
+            || ARRAY(SELECT 'bill:' || b.id FROM bills b WHERE b.tenant_id = of AND b.household_id = household), moment)
         OR EXISTS (SELECT FROM tickets k WHERE k.tenant_id = of AND k.household_id = household
             AND (k.state = 'open' OR k.answered_at >= moment));
 END $$;
@@ -125,7 +126,8 @@ CREATE FUNCTION is_evidence_notice(of uuid, notice uuid, account uuid, named uui
     RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 DECLARE payment record; day date := (received AT TIME ZONE 'UTC')::date; about text := 'account:' || account;
 BEGIN
-    IF case_stands(of, ARRAY['notice:' || notice, about || ':' || (day - 1), about || ':' || day, about || ':' || (day + 1)], moment)
+    IF case_stands(of, ARRAY['notice:' || notice, about || ':' || (day - 1), about || ':' || day,
+            about || ':' || (day + 1)], moment)
         OR EXISTS (SELECT FROM flags f WHERE f.tenant_id = of AND f.subject = about
             AND (f.closed_at IS NULL OR f.closed_at >= moment) AND received >= f.opened_at - interval '26 hours') THEN
         RETURN true;
