@@ -74,6 +74,31 @@ class Settings(BaseSettings):
     notice_days: int = Field(
         400, ge=30, description="how long raw messages of operators and aggregators are kept, days"
     )
+    # How long rows stay in the working tables after they ended; evidence stays (mutuelle/archive.py). The
+    # least values are longer than anybody repeats a message, and than operators take to give up (days).
+    notice_row_days: int = Field(
+        800,
+        ge=30,
+        description="how long notices stay, days; at least NOTICE_DAYS. Two years, because a complaint may"
+        " come after the year that it is about",
+    )
+    message_days: int = Field(
+        400, ge=90, description="how long SMS stay, days; more than a year, for the dues of a whole year"
+    )
+    task_days: int = Field(
+        400,
+        ge=30,
+        description="how long tasks that are done stay, days; like the SMS and requests they are of",
+    )
+    session_days: int = Field(
+        400, ge=62, description="how long USSD sessions stay, days; indicators of a month need its sessions"
+    )
+    audit_days: int = Field(
+        1100,
+        ge=366,
+        description="how long entries of the trail stay in the working table, days; then the archive keeps"
+        " them for ever, because accounts are kept for ten years (OHADA, Acte uniforme comptable, art. 24)",
+    )
     clock_shift: int = Field(
         0, description="shifts the clock, seconds; refused unless every provider is on loopback"
     )
@@ -106,6 +131,12 @@ class Settings(BaseSettings):
     def pretend_world(self) -> bool:
         """Whether every provider is on loopback, so that no real money or phone can be reached."""
         return all(map(_is_loopback, [self.at_base_url, self.mtn_base_url, self.wave_base_url]))
+
+    @model_validator(mode="after")
+    def _rows_stay_as_long_as_their_bodies(self) -> Self:
+        if self.notice_row_days < self.notice_days:
+            raise ValueError("NOTICE_ROW_DAYS is refused below NOTICE_DAYS: the raw messages would go first")
+        return self
 
     @model_validator(mode="after")
     def _shift_only_in_a_pretend_world(self) -> Self:

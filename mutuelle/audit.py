@@ -68,9 +68,25 @@ def about(subject: Subject, identifier: object) -> str:
 
 
 class AuditEntry(Row):
-    """One line of the audit trail. `facts` hold ids and figures, never a phone number or a name."""
+    """One line of the audit trail that was not archived yet; `TrailEntry` shows the whole trail.
+
+    `facts` hold ids and figures, never a phone number or a name.
+    """
 
     __tablename__ = "audit"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class TrailEntry(Row):
+    """One line of the whole trail, in the working table or in its archive. To read; `record` writes."""
+
+    __tablename__ = "whole_audit"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime]

@@ -209,26 +209,13 @@ def postpone(session: Session, notice: Notice, seconds: float, outcome: str) -> 
     )
 
 
-# 28 bytes is the length of an encrypted empty message; the partial index has the same condition.
-_FORGET = text("""
-WITH old AS MATERIALIZED (
-    SELECT tenant_id, id FROM notices
-    WHERE state <> 'new' AND octet_length(body) > 28 AND received_at < :before
-    ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-UPDATE notices n SET body = :nothing
-FROM old
-WHERE n.tenant_id = old.tenant_id AND n.id = old.id
-RETURNING 1
-""")
-
-
 def forget(session: Session, before: datetime, limit: int) -> int:
-    """Blanks the bodies of up to `limit` ended notices received before a moment. Returns how many.
+    """Blanks the bodies of up to `limit` ended notices received before a moment, but for evidence.
 
-    Their digest and outcome stay.
+    Returns how many. Their digest and outcome stay.
     """
     values = {"before": before, "limit": limit, "nothing": crypto.seal_words(b"")}
-    return len(session.execute(_FORGET, values).all())
+    return session.scalar(text("SELECT blank_notices(:before, :limit, :nothing)"), values) or 0
 
 
 def _update(session: Session, notice: Notice, **values: object) -> None:

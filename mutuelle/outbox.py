@@ -75,7 +75,7 @@ def put(
         "kind": kind,
         "lane": lane,
         "subject_id": subject_id,
-        "key": f"{kind}:{subject_id}",
+        "key": _key(kind, subject_id),
         "state": TaskState.WAITING,
         "created_at": moment,
         "due_at": at or moment + timedelta(seconds=in_s),
@@ -147,22 +147,33 @@ def _update(session: Session, task: Task, **values: object) -> None:
     session.execute(update(Task).where(*where).values(**values))
 
 
-# The first one of the kinds that exists; one of them that waits is left as it is.
+# The last one of the kinds that exists; one of them that waits is left as it is.
 _RESUME = text("""
-UPDATE outbox o SET state = 'waiting', ended_at = NULL, lease_until = NULL, due_at = :due
-FROM (SELECT id FROM outbox WHERE tenant_id = :tenant AND subject_id = :subject AND kind = ANY(:kinds)
-    ORDER BY state = 'waiting' DESC, kind = :last DESC LIMIT 1) task
-WHERE o.tenant_id = :tenant AND o.id = task.id AND o.state <> 'waiting'
+WITH task AS (SELECT id FROM outbox WHERE tenant_id = :tenant AND key = ANY(:keys)
+    ORDER BY state = 'waiting' DESC, array_position(:keys, key) DESC LIMIT 1
+), resumed AS (
+    UPDATE outbox o SET state = 'waiting', ended_at = NULL, lease_until = NULL, due_at = :due
+    FROM task WHERE o.tenant_id = :tenant AND o.id = task.id AND o.state <> 'waiting'
+)
+SELECT EXISTS (SELECT FROM task)
 """)
 
 
 def resume(
     session: Session, tenant_id: UUID, kinds: Sequence[TaskKind], subject_id: UUID, in_s: float
-) -> None:
-    """Makes an ended task about `subject_id` due again, the last of `kinds` first, unless one waits."""
+) -> bool:
+    """Makes an ended task about `subject_id` due again, the last of `kinds` first, unless one waits.
+
+    Returns False when there is none: it was taken out (`mutuelle/archive.py`).
+    """
     due = clock.now() + timedelta(seconds=in_s)
-    values = {"tenant": tenant_id, "subject": subject_id, "kinds": list(kinds), "last": kinds[-1], "due": due}
-    session.execute(_RESUME, values)
+    keys = [_key(kind, subject_id) for kind in kinds]
+    return bool(session.scalar(_RESUME, {"tenant": tenant_id, "keys": keys, "due": due}))
+
+
+def _key(kind: TaskKind, subject_id: UUID) -> str:
+    """The UNIQUE key of a task."""
+    return f"{kind}:{subject_id}"
 
 
 def backoff_s(attempts: int, first_s: float = 5, most_s: float = 300) -> float:

@@ -1,4 +1,4 @@
-"""Computes the seal (HMAC) of a row of money, so that `verify` detects a change by a superuser.
+"""Computes the seal (HMAC) of a row of money or of an archive run, so that `verify` detects later changes.
 
 A seal is an HMAC-SHA256 of the row's facts under a key that the database does not hold (derived from
 SECRET_KEY). It shows that a fact was changed, not that a row is missing. The operator's fee is not sealed:
@@ -29,6 +29,7 @@ FACTS = {
     "refunds": (
         "tenant_id", "id", "receipt_id", "amount", "currency", "reason", "asked_by", "asked_at",
     ),
+    "archive_runs": ("id", "archived", "ended_before", "row_count", "is_last", "ran_at"),
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import pytest
 from gateway import doorbell
 from gateway.console import indicator_tables, words
 from menus import texts
-from mutuelle import audit, db, inbox, outbox, set_aside
+from mutuelle import archive, audit, db, inbox, outbox, set_aside
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.household_rights import NextStep, RightsReason, RightsState
 from mutuelle.enrolment import appeals, household_changes, registry_matching, registry_proposals
@@ -136,6 +136,7 @@ PLACES = {
 }
 
 NOT_SHOWN: dict[type[StrEnum], str] = {
+    archive.ArchivedTable: "names of tables, and a label of metrics",
     appeals.TicketState: "a page shows the deadline of an open ticket and the answer of another one",
     audit.Subject: "the first part of a key in the trail and in cases",
     db.Role: "roles of the database",

@@ -1,4 +1,7 @@
-"""Blanks typed USSD input after a day and the raw bodies of notices after NOTICE_DAYS; outcomes stay."""
+"""Blanks typed USSD input after a day and the raw bodies of notices after NOTICE_DAYS, but for evidence.
+
+Outcomes stay; `archive_old_rows.py` takes out whole rows.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

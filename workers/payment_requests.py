@@ -127,7 +127,15 @@ def conclude(
         else:
             inbox.end(session, cause, NoticeState.DONE, status.status.value)
             if payment.unread_proof_at:
-                outbox.resume(session, tenant_id, [TaskKind.COLLECT, TaskKind.POLL], payment.id, POLL_FIRST_S)
+                _resume_asking(session, request)
+
+
+def _resume_asking(session: Session, request: OperatorRequest) -> None:
+    """Makes the last task about a payment due again. Puts a new one when the old ones were taken out."""
+    tenant_id, payment_id = request.payment.tenant_id, request.payment.id
+    if not outbox.resume(session, tenant_id, [TaskKind.COLLECT, TaskKind.POLL], payment_id, POLL_FIRST_S):
+        lane = request.account.operator
+        outbox.put(session, tenant_id, TaskKind.POLL, payment_id, lane=lane, in_s=POLL_FIRST_S)
 
 
 def dated(

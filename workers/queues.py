@@ -9,6 +9,7 @@ from gateway.doorbell import QueueName
 from mutuelle import db, outbox
 from mutuelle.outbox import TaskKind
 from workers import (
+    archive_old_rows,
     batch,
     bill,
     blank_old_input,
@@ -70,10 +71,15 @@ def _reminders() -> None:
 def daily() -> None:
     """Blanks old input; where a mutuelle's day has begun: proofs, likely duplicates, bills, reminders.
 
-    Opens a case for a mutuelle whose time zone is unknown: no day begins there.
+    Opens a case for a mutuelle whose time zone is unknown: no day begins there. At last takes out old rows.
     """
     current = services.current()
-    _each(lambda: blank_old_input.run(current), schedule.report_unknown_zones, lambda: _days_work(current))
+    _each(
+        lambda: blank_old_input.run(current),
+        schedule.report_unknown_zones,
+        lambda: _days_work(current),
+        lambda: archive_old_rows.run(current),
+    )
 
 
 def _days_work(current: WorkerServices) -> None:

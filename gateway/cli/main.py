@@ -15,6 +15,7 @@ from config import settings
 COMMANDS = {
     "account": ("operator_accounts", "group"),
     "accounts": ("logins", "group"),
+    "archive": ("archive_runs", "group"),
     "claims": ("claims", "group"),
     "households": ("household_lists", "group"),
     "indicators": ("indicators", "group"),

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock
-from mutuelle.audit import AuditEntry, FlagKind, Subject
+from mutuelle.audit import FlagKind, Subject, TrailEntry
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households
 from mutuelle.households.locks import HouseholdKey
@@ -103,11 +103,11 @@ def _begin(session: Session, receipt: Receipt, expected_version: int, *household
 def last_manager(session: Session, receipt: Receipt) -> str | None:
     """Returns the name of the manager who acted on this receipt last, or None."""
     of_managers = (
-        AuditEntry.tenant_id == receipt.tenant_id,
-        AuditEntry.subject == audit.about(Subject.RECEIPT, receipt.id),
-        AuditEntry.actor.like("manager:%"),
+        TrailEntry.tenant_id == receipt.tenant_id,
+        TrailEntry.subject == audit.about(Subject.RECEIPT, receipt.id),
+        TrailEntry.actor.like("manager:%"),
     )
-    last = select(AuditEntry.actor).where(*of_managers).order_by(AuditEntry.at.desc()).limit(1)
+    last = select(TrailEntry.actor).where(*of_managers).order_by(TrailEntry.at.desc()).limit(1)
     actor = session.scalar(last)
     return logins.names(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
 

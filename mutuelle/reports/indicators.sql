@@ -56,7 +56,7 @@ WITH standing AS (
     WHERE tenant_id = :tenant AND kind = 'membership' AND at < :until
     ORDER BY household_id, at DESC
 ), chosen AS (
-    SELECT DISTINCT ON (subject) subject, facts ->> 'language' AS language FROM audit
+    SELECT DISTINCT ON (subject) subject, facts ->> 'language' AS language FROM whole_audit
     WHERE tenant_id = :tenant AND action = 'language' AND at < :until
     ORDER BY subject, at DESC
 ), homes AS (
@@ -107,7 +107,8 @@ WITH standing AS (
     LEFT JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id = r.id AND a.at < :until
     WHERE r.tenant_id = :tenant AND r.recorded_at >= :since AND r.recorded_at < :until
     GROUP BY 1, 2, 3
-), calls AS (  -- USSD sessions of the month; `registered`: the phone belonged to a household before the call
+), calls AS (  -- USSD sessions of the month, unless some of them were taken out (`mutuelle/archive.py`);
+    -- `registered`: the phone belonged to a household before the call
     SELECT s.gateway_id, s.id, coalesce(s.report ->> 'network', '?') AS network,
         CAST(s.report ->> 'hops' AS integer) AS hops,
         coalesce(bool_or(p.since <= s.began_at), false) AS registered,
@@ -116,6 +117,7 @@ WITH standing AS (
     LEFT JOIN phones p ON p.tenant_id = s.tenant_id AND p.blind_index = s.phone_index
         AND p.since <= s.began_at + interval '15 minutes' AND (p.until IS NULL OR p.until > s.began_at)
     WHERE s.tenant_id = :tenant AND s.began_at >= :since AND s.began_at < :until
+        AND NOT EXISTS (SELECT FROM archive_runs a WHERE a.archived = 'ussd_sessions' AND a.ended_before > :since)
     GROUP BY 1, 2
 ), acts AS (
     SELECT e.gateway_id, e.session_id AS id, bool_or(e.screen = 'join.confirm') AS joined

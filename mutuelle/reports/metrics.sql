@@ -166,3 +166,20 @@ JOIN ussd_sessions u ON u.began_at > :now - s.span
 JOIN tenants t ON t.id = u.tenant_id
 WHERE EXISTS (SELECT FROM ussd_effects e WHERE e.gateway_id = u.gateway_id AND e.session_id = u.id)
 GROUP BY 1, 2
+
+-- name: archive_run_seconds
+-- gauge: Since a run last took all old rows out of a table; no sample before the first one
+SELECT archived AS table, extract(epoch FROM :now - max(ran_at)) AS value FROM archive_runs
+WHERE is_last
+GROUP BY 1
+
+-- name: archive_oldest_seconds
+-- gauge: Age of the oldest row in a table that is cleared, evidence included
+SELECT k.archived AS table, extract(epoch FROM :now - k.at) AS value FROM (
+    SELECT 'notices' AS archived, min(ended_at) AS at FROM notices
+        WHERE state IN ('done', 'rejected') AND door <> 'sms-incoming'
+    UNION ALL SELECT 'messages', min(created_at) FROM messages
+    UNION ALL SELECT 'outbox', min(ended_at) FROM outbox WHERE state = 'done'
+    UNION ALL SELECT 'ussd_sessions', min(began_at) FROM ussd_sessions
+    UNION ALL SELECT 'audit', min(at) FROM audit) k
+WHERE k.at IS NOT NULL

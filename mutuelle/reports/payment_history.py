@@ -14,8 +14,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, extract, func, or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, phone, references
-from mutuelle.audit import AuditEntry, Flag, FlagKind, Subject
+from mutuelle import archive, audit, phone, references
+from mutuelle.archive import ArchivedTable
+from mutuelle.audit import Flag, FlagKind, Subject, TrailEntry
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.errors import UnreadableBooks
@@ -72,7 +73,7 @@ class PaymentHistory:
     """A request and the receipt that answered it, or one of the two; the steps in the order of time.
 
     `member_numbers` has the number of each household concerned under its id, `entries` the ledger entries
-    by reference.
+    by reference. SMS, notices and tasks that ended before `kept_from` may be gone; None if none of it may be.
     """
 
     payment: Payment | None
@@ -81,6 +82,7 @@ class PaymentHistory:
     member_numbers: dict[UUID, str]
     steps: list[HistoryEvent]
     entries: list[tuple[str, list[ledger.Move]]]
+    kept_from: datetime | None = None
 
 
 def load(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | None:
@@ -98,7 +100,15 @@ def load(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | Non
     steps += _rights_steps(session, tenant_id, member_numbers, steps)
     steps.sort(key=_order)
     entries = _entries(session, receipt) if receipt else []
-    return PaymentHistory(payment, receipt, account, member_numbers, steps, entries)
+    kept_from = _kept_from(session, min(step.at for step in steps))
+    return PaymentHistory(payment, receipt, account, member_numbers, steps, entries, kept_from)
+
+
+def _kept_from(session: Session, began: datetime) -> datetime | None:
+    """The moment from which all steps are kept, if the first of them is older."""
+    tables = (ArchivedTable.NOTICES, ArchivedTable.MESSAGES, ArchivedTable.TASKS)
+    reaches = [archive.reach(session, table) for table in tables]
+    return max((reach for reach in reaches if reach is not None and reach > began), default=None)
 
 
 def _order(step: HistoryEvent) -> tuple[datetime, int, datetime]:
@@ -234,10 +244,10 @@ def _staff_steps(
     subjects = [audit.about(Subject.PAYMENT, payment.ref)] if payment else []
     subjects += [audit.about(Subject.RECEIPT, receipt.id)] if receipt else []
     tenant_id = (payment or receipt).tenant_id  # type: ignore[union-attr]
-    acts = select(AuditEntry).where(
-        AuditEntry.tenant_id == tenant_id,
-        AuditEntry.subject.in_(subjects),
-        AuditEntry.actor.like("manager:%"),
+    acts = select(TrailEntry).where(
+        TrailEntry.tenant_id == tenant_id,
+        TrailEntry.subject.in_(subjects),
+        TrailEntry.actor.like("manager:%"),
     )
     for entry in session.scalars(acts):
         facts = {"who": UUID(entry.actor.partition(":")[2]), "what": entry.action, **entry.facts}

@@ -79,7 +79,7 @@ WITH parts AS (
         facts ->> 'reason' AS reason, jsonb_strip_nulls(jsonb_build_object('member', facts ->> 'member',
             'state', facts ->> 'state', 'commune', facts ->> 'commune', 'sponsor', facts ->> 'sponsor'))
             AS by_payer
-    FROM audit WHERE action = 'adjusted'
+    FROM whole_audit WHERE action = 'adjusted'
 )
 SELECT j.id FROM adjustments j
 LEFT JOIN shares s ON s.tenant_id = j.tenant_id AND s.adjustment_id = j.id
@@ -88,7 +88,7 @@ WHERE (t.bill, t.on_day, t.reason, t.by_payer)
     IS DISTINCT FROM (j.bill_id::text, j.on_day::text, j.reason, coalesce(s.by_payer, '{}'))
 """
 _ADJUSTMENT_GONE = """
-SELECT t.facts ->> 'adjustment' FROM audit t
+SELECT t.facts ->> 'adjustment' FROM whole_audit t
 LEFT JOIN adjustments j ON j.tenant_id = t.tenant_id AND j.id::text = t.facts ->> 'adjustment'
 WHERE t.action = 'adjusted' AND j.id IS NULL
 """
@@ -98,7 +98,8 @@ GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap
 """
 _SPONSOR_TERMS = """
 SELECT s.id FROM sponsors s
-LEFT JOIN audit t ON t.tenant_id = s.tenant_id AND t.action = 'sponsor' AND t.subject = 'sponsor:' || s.id
+LEFT JOIN whole_audit t ON t.tenant_id = s.tenant_id AND t.action = 'sponsor'
+    AND t.subject = 'sponsor:' || s.id
     AND t.facts ->> 'percent' = s.percent::text AND t.facts ->> 'cap' = s.cap::text
     AND t.facts ->> 'per_bill' IS NOT DISTINCT FROM s.per_bill::text
 WHERE t.id IS NULL
@@ -106,7 +107,7 @@ WHERE t.id IS NULL
 _SPONSORSHIP = """
 SELECT h.id FROM sponsorships h
 CROSS JOIN LATERAL (VALUES ('sponsored', true), ('sponsor-ended', h.until IS NOT NULL)) s (action, due)
-LEFT JOIN audit t ON t.tenant_id = h.tenant_id AND t.action = s.action
+LEFT JOIN whole_audit t ON t.tenant_id = h.tenant_id AND t.action = s.action
     AND t.subject = 'household:' || h.household_id AND t.facts ->> 'sponsor' = h.sponsor_id::text
 WHERE s.due AND t.id IS NULL
 """

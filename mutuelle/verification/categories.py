@@ -43,7 +43,7 @@ ORDER BY b.id
 """)
 _TRAIL = """
 SELECT c.id FROM categories c
-LEFT JOIN audit t ON t.tenant_id = c.tenant_id AND t.subject = 'household:' || c.household_id
+LEFT JOIN whole_audit t ON t.tenant_id = c.tenant_id AND t.subject = 'household:' || c.household_id
     AND t.facts ->> 'category' = c.category
     AND (c.at IS NULL OR abs(extract(epoch FROM t.at - c.at)) < 300) AND (
         (t.action = 'category-' || c.standing AND t.facts ->> 'evidence' IS NOT DISTINCT FROM c.evidence

@@ -13,7 +13,7 @@ CROSS JOIN LATERAL (VALUES
     ('claim-drafted', s.made_by, true), ('claim-checked', s.checked_by, s.checked_by IS NOT NULL),
     ('claim-sent', s.sent_by, s.sent_by IS NOT NULL), ('claim-cancelled', s.ended_by, s.state = 'cancelled')
 ) a (action, manager, due)
-LEFT JOIN audit t ON t.tenant_id = s.tenant_id AND t.action = a.action AND t.subject = 'claim:' || s.id
+LEFT JOIN whole_audit t ON t.tenant_id = s.tenant_id AND t.action = a.action AND t.subject = 'claim:' || s.id
     AND t.facts ->> 'number' = s.number AND t.facts ->> 'total' = s.total::text
     AND t.actor = 'manager:' || a.manager
 WHERE a.due AND t.id IS NULL
@@ -21,7 +21,7 @@ WHERE a.due AND t.id IS NULL
 _PAYMENT_TRAIL = """
 WITH both_sides AS (
     SELECT tenant_id, 'claim:' || claim_id AS subject, amount::text AS units, 1 AS times FROM claim_payments
-    UNION ALL SELECT tenant_id, subject, facts ->> 'paid', -1 FROM audit WHERE action = 'claim-paid'
+    UNION ALL SELECT tenant_id, subject, facts ->> 'paid', -1 FROM whole_audit WHERE action = 'claim-paid'
 )
 SELECT DISTINCT s.number FROM subsidy_claims s JOIN (
     SELECT tenant_id, subject FROM both_sides GROUP BY tenant_id, subject, units HAVING sum(times) <> 0
@@ -35,7 +35,7 @@ LEFT JOIN (SELECT c.tenant_id, c.claim_id, count(*) AS lines,
     ON x.tenant_id = s.tenant_id AND x.claim_id = s.id
 LEFT JOIN (SELECT tenant_id, subject, sum((facts ->> 'lines')::bigint) AS lines,
         sum((facts ->> 'rejected')::bigint) AS rejected
-    FROM audit WHERE action = 'claim-answered' GROUP BY 1, 2) t
+    FROM whole_audit WHERE action = 'claim-answered' GROUP BY 1, 2) t
     ON t.tenant_id = s.tenant_id AND t.subject = 'claim:' || s.id
 WHERE (coalesce(x.lines, 0), coalesce(x.rejected, 0)) <> (coalesce(t.lines, 0), coalesce(t.rejected, 0))
 """

@@ -58,12 +58,12 @@ WHERE d.id IS NULL AND a.subject IS NULL AND b.subject IS NULL
 """
 _TRAIL = """
 SELECT d.pair_id FROM duplicate_decisions d
-LEFT JOIN audit t ON t.tenant_id = d.by_tenant_id AND t.action = 'duplicate-decided'
+LEFT JOIN whole_audit t ON t.tenant_id = d.by_tenant_id AND t.action = 'duplicate-decided'
     AND t.actor = 'manager:' || d.decided_by AND t.facts ->> 'pair' = d.pair_id::text
     AND t.facts ->> 'verdict' = d.verdict AND t.facts ->> 'why' = d.why
     AND abs(extract(epoch FROM t.at - d.decided_at)) < 300
 WHERE t.id IS NULL
-UNION SELECT CAST(t.facts ->> 'pair' AS uuid) FROM audit t
+UNION SELECT CAST(t.facts ->> 'pair' AS uuid) FROM whole_audit t
 LEFT JOIN duplicate_decisions d ON d.by_tenant_id = t.tenant_id AND d.pair_id::text = t.facts ->> 'pair'
     AND d.verdict = t.facts ->> 'verdict' AND abs(extract(epoch FROM t.at - d.decided_at)) < 300
 WHERE t.action = 'duplicate-decided' AND d.id IS NULL

@@ -1,4 +1,4 @@
-"""Questions about the seals of money: nobody changed what a receipt, reversal, outflow or refund says.
+"""Questions about seals: nobody changed what a receipt, reversal, outflow, refund or archive run says.
 
 The key is not in the database, so the rows are read here. Rows of before the seals were introduced have none.
 """
@@ -18,6 +18,7 @@ WRITTEN = {
     "reversals": "recorded_at",
     "outflows": "recorded_at",
     "refunds": "asked_at",
+    "archive_runs": "ran_at",
 }
 
 
@@ -37,7 +38,7 @@ def _changed(table: str) -> Find:
         f"SELECT *, {moment} >= (SELECT min({moment}) FROM {table}"  # noqa: S608 - our own names
         f" WHERE seal IS NOT NULL) AS must_be_sealed FROM {table} ORDER BY id"
     )
-    record = table.removesuffix("s")
+    record = table.removesuffix("s").replace("_", " ")
 
     def find(session: Session) -> Iterator[str]:
         for rows in (
@@ -63,4 +64,10 @@ QUESTIONS: tuple[Question, ...] = (
     Question("reversal-seal", "I8", "Nobody changed what a reversal says.", _changed("reversals")),
     Question("outflow-seal", "I8", "Nobody changed what an outflow says.", _changed("outflows")),
     Question("refund-seal", "I8", "Nobody changed what a refund was asked for.", _changed("refunds")),
+    Question(
+        "archive-seal",
+        "I8",
+        "Nobody changed what a run of the archive says, or invented one.",
+        _changed("archive_runs"),
+    ),
 )

@@ -55,7 +55,7 @@ AND NOT EXISTS (SELECT FROM outbox o WHERE o.subject_id = p.id AND o.state = 'wa
 _UNASKED = """
 SELECT p.id FROM payments p
 LEFT JOIN operator_accounts o ON o.tenant_id = p.tenant_id AND o.id = p.account_id
-LEFT JOIN audit t ON t.tenant_id = p.household_tenant_id AND t.action = 'pay'
+LEFT JOIN whole_audit t ON t.tenant_id = p.household_tenant_id AND t.action = 'pay'
     AND t.subject = 'payment:' || p.ref AND t.facts ->> 'amount' = p.amount::text
     AND t.facts ->> 'operator' = o.operator
 WHERE t.id IS NULL

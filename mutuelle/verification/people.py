@@ -4,12 +4,12 @@ from mutuelle.verification.question import Question, query
 
 _ENROLLED = """
 SELECT h.id FROM households h
-LEFT JOIN audit t ON t.tenant_id = h.tenant_id AND t.action = 'enrol' AND t.subject = 'household:' || h.id
-    AND abs(extract(epoch FROM t.at - h.joined_at)) < 300
+LEFT JOIN whole_audit t ON t.tenant_id = h.tenant_id AND t.action = 'enrol'
+    AND t.subject = 'household:' || h.id AND abs(extract(epoch FROM t.at - h.joined_at)) < 300
 WHERE t.id IS NULL
 """
 _GONE = """
-SELECT DISTINCT substr(t.subject, 11) FROM audit t
+SELECT DISTINCT substr(t.subject, 11) FROM whole_audit t
 LEFT JOIN households h ON h.tenant_id = t.tenant_id AND 'household:' || h.id = t.subject
 WHERE t.subject LIKE 'household:%' AND h.id IS NULL
 """
@@ -18,7 +18,7 @@ _JOINED_LATER = """
 later AS (
     SELECT tenant_id, facts ->> 'member' AS id, facts ->> 'born' AS born, facts ->> 'since' AS since,
         min(at) AS at
-    FROM audit WHERE action = 'member-added' GROUP BY 1, 2, 3, 4
+    FROM whole_audit WHERE action = 'member-added' GROUP BY 1, 2, 3, 4
 )
 """
 _COUNT = f"""
@@ -27,10 +27,10 @@ WITH {_JOINED_LATER}, counted AS (
     FROM members m LEFT JOIN later l ON l.tenant_id = m.tenant_id AND l.id = m.id::text GROUP BY 1, 2
 )
 SELECT h.id FROM households h
-JOIN audit t ON t.tenant_id = h.tenant_id AND t.action = 'enrol' AND t.subject = 'household:' || h.id
+JOIN whole_audit t ON t.tenant_id = h.tenant_id AND t.action = 'enrol' AND t.subject = 'household:' || h.id
 LEFT JOIN counted c ON c.tenant_id = h.tenant_id AND c.household_id = h.id
 WHERE t.facts ->> 'people' <> coalesce(c.people, '0')
-UNION SELECT CAST(substr(t.subject, 11) AS uuid) FROM audit t
+UNION SELECT CAST(substr(t.subject, 11) AS uuid) FROM whole_audit t
 LEFT JOIN members m ON m.tenant_id = t.tenant_id AND m.id::text = t.facts ->> 'member'
 WHERE t.action = 'member-added' AND 'household:' || m.household_id IS DISTINCT FROM t.subject
 """  # noqa: S608 - only our own text
@@ -46,13 +46,14 @@ WHERE CASE WHEN l.since IS NOT NULL THEN l.since <> m.since::text
 _LEFT = """
 SELECT m.id FROM members m
 JOIN tenants z ON z.id = m.tenant_id
-LEFT JOIN audit t ON t.tenant_id = m.tenant_id AND t.action = 'member-left'
+LEFT JOIN whole_audit t ON t.tenant_id = m.tenant_id AND t.action = 'member-left'
     AND t.facts ->> 'member' = m.id::text AND CASE WHEN t.facts ? 'until'
         THEN t.facts ->> 'until' = m.until::text
         ELSE (t.at AT TIME ZONE z.zone)::date - m.until BETWEEN 0 AND 1 END
 WHERE (m.until IS NOT NULL AND t.id IS NULL)
 UNION SELECT m.id FROM members m
-JOIN audit t ON t.tenant_id = m.tenant_id AND t.action = 'member-left' AND t.facts ->> 'member' = m.id::text
+JOIN whole_audit t ON t.tenant_id = m.tenant_id AND t.action = 'member-left'
+    AND t.facts ->> 'member' = m.id::text
 WHERE m.until IS NULL
 """
 # The year that the last correction says, else the one noted when the member was added. Nothing says the years
@@ -61,11 +62,11 @@ _YEARS = f"""
 WITH {_JOINED_LATER}, corrected AS (
     SELECT DISTINCT ON (tenant_id, facts ->> 'member') tenant_id, facts ->> 'member' AS id,
         facts ->> 'born' AS born
-    FROM audit WHERE action = 'member-corrected' ORDER BY tenant_id, facts ->> 'member', at DESC
+    FROM whole_audit WHERE action = 'member-corrected' ORDER BY tenant_id, facts ->> 'member', at DESC
 ), before AS (
     SELECT DISTINCT ON (tenant_id, facts ->> 'member') tenant_id, facts ->> 'member' AS id,
         facts ->> 'was' AS born
-    FROM audit WHERE action = 'member-corrected' ORDER BY tenant_id, facts ->> 'member', at
+    FROM whole_audit WHERE action = 'member-corrected' ORDER BY tenant_id, facts ->> 'member', at
 ), first_bills AS (
     SELECT DISTINCT ON (tenant_id, household_id) tenant_id, household_id, issued, born FROM bills
     WHERE kind = 'dues' ORDER BY tenant_id, household_id, issued
@@ -100,7 +101,7 @@ _STUDENTS = """
 SELECT m.id FROM members m
 JOIN (SELECT DISTINCT ON (tenant_id, facts ->> 'member') tenant_id, facts ->> 'member' AS id,
         action = 'member-studies' AS student
-    FROM audit WHERE action IN ('member-studies', 'member-studies-no-more')
+    FROM whole_audit WHERE action IN ('member-studies', 'member-studies-no-more')
     ORDER BY tenant_id, facts ->> 'member', at DESC) t ON t.tenant_id = m.tenant_id AND t.id = m.id::text
 WHERE m.student <> t.student
 """
@@ -115,7 +116,7 @@ WHERE m.household_id <> c.household_id OR c.since < m.since OR c.since > m.until
 _CLASS_TRAIL = """
 SELECT c.id FROM member_classes c
 CROSS JOIN LATERAL (VALUES ('rule-noted', true), ('rule-ended', c.until IS NOT NULL)) s (action, due)
-LEFT JOIN audit t ON t.tenant_id = c.tenant_id AND t.action = s.action
+LEFT JOIN whole_audit t ON t.tenant_id = c.tenant_id AND t.action = s.action
     AND t.subject = 'household:' || c.household_id AND t.facts ->> 'noted' = c.id::text
 WHERE s.due AND t.id IS NULL
 """
@@ -126,7 +127,7 @@ WHERE k.deadline <= (k.opened_at AT TIME ZONE t.zone)::date
 _TICKET_TRAIL = """
 SELECT k.id FROM tickets k
 CROSS JOIN LATERAL (VALUES ('appeal-opened', true), ('appeal-answered', k.state <> 'open')) s (action, due)
-LEFT JOIN audit t ON t.tenant_id = k.tenant_id AND t.action = s.action
+LEFT JOIN whole_audit t ON t.tenant_id = k.tenant_id AND t.action = s.action
     AND t.subject = 'household:' || k.household_id AND t.facts ->> 'ticket' = k.id::text
 WHERE s.due AND t.id IS NULL
 """
@@ -137,7 +138,7 @@ SELECT p.id FROM promises p WHERE p.state = 'open' AND EXISTS (SELECT FROM remin
 """
 _PROMISE_TRAIL = """
 SELECT p.id FROM promises p
-LEFT JOIN audit t ON t.tenant_id = p.tenant_id AND t.action = 'promise'
+LEFT JOIN whole_audit t ON t.tenant_id = p.tenant_id AND t.action = 'promise'
     AND t.subject = 'household:' || p.household_id AND t.facts ->> 'amount' = p.amount::text
     AND t.facts ->> 'day' = p.day::text
 WHERE t.id IS NULL

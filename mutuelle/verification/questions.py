@@ -20,6 +20,7 @@ from mutuelle.verification import (
     phone_leaks,
     receipts,
     refunds,
+    retention,
     rights,
     schema,
 )
@@ -41,6 +42,7 @@ QUESTIONS: tuple[Question, ...] = (
     *claims.QUESTIONS,
     *duplicates.QUESTIONS,
     *cases.QUESTIONS,
+    *retention.QUESTIONS,
     *links.QUESTIONS,
     *phone_leaks.QUESTIONS,
 )

@@ -70,7 +70,7 @@ WHERE g.reason = 'payer''s phone is registered to this household only' AND p.id 
 """  # noqa: S608 - only our own text
 _BY_MANAGER = f"""{_GIVEN}
 SELECT g.receipt_id, g.household_id FROM given g
-LEFT JOIN audit t ON t.tenant_id = g.tenant_id AND t.action = 'attributed'
+LEFT JOIN whole_audit t ON t.tenant_id = g.tenant_id AND t.action = 'attributed'
     AND t.subject = 'receipt:' || g.receipt_id AND t.facts ->> 'household' = g.household_id::text
 WHERE g.reason = 'by hand' AND t.id IS NULL
 """  # noqa: S608 - only our own text
@@ -81,7 +81,7 @@ HAVING NOT bool_or(reason IN ('answer to our request', 'by hand',
 """  # noqa: S608 - only our own text
 _UNDONE = """
 SELECT DISTINCT a.receipt_id FROM allocations a
-LEFT JOIN audit t ON t.tenant_id = a.tenant_id AND t.action = 'undone'
+LEFT JOIN whole_audit t ON t.tenant_id = a.tenant_id AND t.action = 'undone'
     AND t.subject = 'receipt:' || a.receipt_id
 WHERE a.reason = 'undone by hand' AND t.id IS NULL
 """

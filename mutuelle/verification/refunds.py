@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (VALUES
         AND f.status = 'ended'),
     ('refund-paid', f.paid_by, f.status = 'paid')
 ) s (action, manager, due)
-LEFT JOIN audit t ON t.tenant_id = f.tenant_id AND t.action = s.action
+LEFT JOIN whole_audit t ON t.tenant_id = f.tenant_id AND t.action = s.action
     AND t.subject = 'receipt:' || f.receipt_id AND t.facts ->> 'refund' = f.id::text
     AND t.actor = 'manager:' || s.manager
     AND (s.action <> 'refund-asked' OR (t.facts ->> 'amount' = f.amount::text
@@ -86,7 +86,7 @@ WHERE m.kind = 'refunded' AND k.transaction IS NULL
 """
 # A refund that the trail knows; reversals of before had no entry of their own.
 _VANISHED = """
-SELECT DISTINCT t.facts ->> 'refund' FROM audit t
+SELECT DISTINCT t.facts ->> 'refund' FROM whole_audit t
 LEFT JOIN refunds f ON f.tenant_id = t.tenant_id AND f.id::text = t.facts ->> 'refund'
 WHERE t.action LIKE 'refund-%' AND f.id IS NULL
 """

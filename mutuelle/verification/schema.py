@@ -86,6 +86,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Every function has the body and the rights that the migrations gave it.",
         _section("functions"),
     ),
+    Question("schema-views", "I8", "Every view shows what the migrations made it show.", _section("views")),
     Question("schema-row-security", "I7", "Every table hides its rows.", _section("row security")),
     Question(
         "schema-policies",

@@ -71,6 +71,14 @@ SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', con
         'hex'))
 FROM functions p JOIN pg_language l ON l.oid = p.prolang
 """
+# Versions of PostgreSQL qualify columns and break lines differently.
+_VIEWS = """
+SELECT c.relname::text,
+    regexp_replace(regexp_replace(pg_get_viewdef(c.oid), '\\m[a-z_]+[.]', '', 'g'), '\\s+', ' ', 'g')
+    || coalesce(array_to_string(c.reloptions, ' '), '')
+FROM pg_class c JOIN owner o ON o.oid = c.relowner
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('v', 'm')
+"""
 _ROW_SECURITY = """
 SELECT t.relname::text, CASE WHEN t.relrowsecurity THEN 'on' ELSE 'off' END
     || CASE WHEN t.relforcerowsecurity THEN ', forced' ELSE ', not forced' END
@@ -136,6 +144,7 @@ SECTIONS = {
     "indexes": _INDEXES,
     "triggers": _TRIGGERS,
     "functions": _FUNCTIONS,
+    "views": _VIEWS,
     "row security": _ROW_SECURITY,
     "policies": _POLICIES,
     "grants": _GRANTS,

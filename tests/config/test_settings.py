@@ -4,6 +4,8 @@ import pytest
 
 from config import settings
 from config.settings import Settings, SettingsError
+from mutuelle import archive
+from workers import archive_old_rows
 
 REQUIRED = {
     "DATABASE_URL": "postgresql://mutuelle@localhost/x",
@@ -90,3 +92,25 @@ def test_the_clock_is_shifted_in_a_pretend_world_only(env: pytest.MonkeyPatch, u
 def test_settings_are_frozen(env: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings.load().web_port = 1  # type: ignore[misc]
+
+
+def test_no_row_goes_before_what_is_still_needed(env: pytest.MonkeyPatch) -> None:
+    """The least values are those by which `verify` judges a run of the archive."""
+    named = Settings.model_construct(**{name: name for name in Settings.model_fields})
+    names = archive_old_rows.days_kept(named)
+    assert names.keys() == archive.LEAST_DAYS.keys()
+    for table, name in names.items():
+        least = archive.LEAST_DAYS[table]
+        env.setenv("NOTICE_DAYS", "30")
+        env.setenv(str(name).upper(), str(least - 1))
+        assert f"{name}".upper() in refusal()
+        env.setenv(str(name).upper(), str(least))
+        assert getattr(settings.load(), str(name)) == least
+        env.delenv(str(name).upper())
+
+
+def test_notices_stay_at_least_as_long_as_their_bodies(env: pytest.MonkeyPatch) -> None:
+    env.setenv("NOTICE_DAYS", "900")
+    assert "NOTICE_ROW_DAYS is refused below NOTICE_DAYS" in refusal()
+    env.setenv("NOTICE_ROW_DAYS", "900")
+    assert settings.load().notice_row_days == 900

@@ -12,7 +12,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db
+from mutuelle import archive, clock, db
+from mutuelle.archive import ArchivedTable
 from mutuelle.billing import adjustments
 from mutuelle.contributions.bills import BillLine
 from mutuelle.households import households
@@ -32,6 +33,8 @@ APPEND_ONLY = (
     "allocations",
     "reversals",
     "audit",
+    "audit_archive",
+    "archive_runs",
     "bills",
     "bill_lines",
     "adjustments",
@@ -55,6 +58,8 @@ def books_of_the_module(module_database: Database) -> Iterator[Books]:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         households.add_member(session, tenant_id, filled_books.household.id, born=today.year, on=today)
         adjustments.apply(session, tenant_id, filled_books.household.id, today, "household")
+    with db.transaction(db.Role.WORKER) as session:
+        assert archive.take_out(session, ArchivedTable.TRAIL, clock.now(), 1) == 1
     yield filled_books
     db.disconnect()
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import pytest
 
+from mutuelle.archive import ArchivedTable
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.household_rights import RightsState
 from mutuelle.enrolment.appeals import TicketAnswer, TicketKind, TicketState
@@ -37,6 +38,7 @@ STORED: dict[tuple[str, str], Collection[str]] = {
     ("allocations", "kind"): PartKind,
     ("bill_lines", "payer"): {MEMBER, *claim_drafts.PAYERS},
     ("bills", "kind"): BillKind,
+    ("archive_runs", "archived"): ArchivedTable,
     ("categories", "evidence"): EvidenceKind,
     ("categories", "standing"): CategoryState,
     ("claim_answers", "answer"): LineAnswer,

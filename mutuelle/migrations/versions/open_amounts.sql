@@ -44,9 +44,11 @@ CREATE FUNCTION open_dues_of(tenants uuid[], homes uuid[]) RETURNS SETOF open_du
         GROUP BY b.tenant_id, b.household_id, b.id
     ) due WHERE units <> 0 $$;
 
--- Each statement that adds bill lines or allocations computes the rows of the households that it touched.
+-- Each statement that adds bill lines or allocations computes the rows of the households that it touched. The household is
+-- locked first, as its callers do: of two transactions at once the second must see what the first has added.
 CREATE FUNCTION renew_open_dues(tenants uuid[], homes uuid[]) RETURNS void
     LANGUAGE sql SET search_path = public, pg_temp AS $$
+    SELECT FROM households WHERE (tenant_id, id) IN (SELECT * FROM unnest(tenants, homes)) ORDER BY id FOR NO KEY UPDATE;
     DELETE FROM open_dues d USING unnest(tenants, homes) AS h (tenant_id, id)
         WHERE d.tenant_id = h.tenant_id AND d.household_id = h.id;
     INSERT INTO open_dues SELECT * FROM open_dues_of(tenants, homes) $$;
@@ -69,7 +71,9 @@ CREATE TRIGGER open_dues AFTER INSERT ON allocations REFERENCING NEW TABLE AS wr
     FOR EACH STATEMENT EXECUTE FUNCTION open_dues_by_money();
 CREATE FUNCTION renew_open_suspense() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM written WHERE kind = 'suspense') THEN
+    PERFORM FROM receipts WHERE (tenant_id, id) IN (SELECT tenant_id, receipt_id FROM written WHERE kind = 'suspense')
+        ORDER BY id FOR NO KEY UPDATE;
+    IF FOUND THEN
         DELETE FROM open_suspense s USING written w
             WHERE w.kind = 'suspense' AND s.tenant_id = w.tenant_id AND s.receipt_id = w.receipt_id;
         INSERT INTO open_suspense (tenant_id, receipt_id, moved_at, units)

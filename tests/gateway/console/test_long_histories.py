@@ -62,3 +62,17 @@ def test_a_late_sms_about_a_payment_is_shown_after_any_number_of_others(
     with database.superuser() as connection:
         connection.execute(LATER_SMS)
     assert "SMS « Paiement repris »" in page_of(site, site.scene.receipts["T_FATOU"])
+
+
+def test_the_page_says_from_when_on_its_steps_are_kept(site: Site, database: Database) -> None:
+    note = "ne sont plus tous conservés"
+    assert note not in page_of(site, site.scene.ref)
+    with database.superuser() as connection:
+        connection.execute("DELETE FROM messages")
+        connection.execute(
+            "INSERT INTO archive_runs VALUES (gen_random_uuid(), 'messages', now() + interval '1 hour', 1,"
+            " true, now() + interval '2 hours', decode(repeat('00', 32), 'hex'))"
+        )
+    page = page_of(site, site.scene.ref)
+    assert note in page
+    assert "SMS « Reçu »" not in page

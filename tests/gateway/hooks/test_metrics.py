@@ -11,7 +11,8 @@ import yaml
 from config.settings import Settings, SettingsError, load
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db
+from mutuelle import archive, clock, db
+from mutuelle.archive import ArchivedTable
 from mutuelle.reports import metrics
 from proving.stage.servers import Redis
 from tests.gateway.hooks.world import WebWorld, event, signed
@@ -35,6 +36,7 @@ LABELS = {
     "span",
     "verdict",
     "quantile",
+    "table",
     "currency",
     "version",
     "python",
@@ -120,6 +122,17 @@ def test_the_metrics_are_those_of_the_books(web: WebWorld, filled_books):
         value_of(metrics_text, "redis_up"),
         value_of(metrics_text, "redis_keeps_jobs"),
     ) == (1, 1, 1)
+
+
+def test_the_metrics_tell_when_old_rows_were_last_taken_out(web: WebWorld, filled_books):
+    assert "mutuelle_archive_run_seconds{" not in scrape(web)
+    with db.transaction(db.Role.WORKER) as session:
+        archive.take_out(session, ArchivedTable.MESSAGES, clock.now() - timedelta(days=400), 1)
+        archive.take_out(session, ArchivedTable.TRAIL, clock.now() - timedelta(days=400), 0)  # not the last
+    metrics_text = scrape(web)
+    assert 0 <= value_of(metrics_text, "archive_run_seconds", table="messages") < 60
+    assert 'mutuelle_archive_run_seconds{table="audit"}' not in metrics_text
+    assert value_of(metrics_text, "archive_oldest_seconds", table="audit") >= 0
 
 
 def test_two_processes_report_the_same_metrics(web: WebWorld, filled_books):

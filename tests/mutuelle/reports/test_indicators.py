@@ -185,3 +185,15 @@ def test_what_happens_later_changes_no_month_that_is_over(settled: ReportsWorld)
     december = read(settled, "2026-12")
     assert december["rights-state"] == (1, 6)  # Modou is open no more
     assert december["open-share", "language", "en"] == (3, 3 + 2)
+
+
+def test_a_month_of_which_sessions_were_taken_out_has_no_session(settled: ReportsWorld) -> None:
+    """The last test: the run stays in the database of this file."""
+    with settled.database.superuser() as connection:
+        connection.execute(
+            "INSERT INTO archive_runs VALUES (gen_random_uuid(), 'ussd_sessions', '2026-11-02', 1, true,"
+            " now(), decode(repeat('00', 32), 'hex'))"
+        )
+    values = read(settled)
+    assert (values["sessions-acted"], values["join-completion"]) == ((0, 0), (0, 0))
+    assert values["match-rate"] == WORKED["match-rate"]

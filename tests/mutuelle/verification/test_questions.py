@@ -22,6 +22,7 @@ from mutuelle.verification import (
     phone_leaks,
     receipts,
     refunds,
+    retention,
     rights,
     verify,
 )
@@ -31,6 +32,7 @@ from tests.mutuelle.verification import (
     breaks_of_duplicates,
     breaks_of_money,
     breaks_of_people,
+    breaks_of_retention,
     story,
 )
 from tests.mutuelle.verification.world import broken
@@ -51,10 +53,10 @@ SUBJECTS = (
         people,
         phone_leaks,
     ),
-    *(open_amounts, receipts, refunds, rights),
+    *(open_amounts, receipts, refunds, retention, rights),
 )
 BREAKS = breaks_of_money.BREAKS | breaks_of_bills.BREAKS | breaks_of_people.BREAKS
-BREAKS |= breaks_of_duplicates.BREAKS
+BREAKS |= breaks_of_duplicates.BREAKS | breaks_of_retention.BREAKS
 
 
 @pytest.fixture(scope="module", autouse=True)
