@@ -1,0 +1,331 @@
+"""The oracle: what one household owes, has paid and is covered for, written from the documents.
+
+It imports nothing of the product. Its acts are those of the history; each takes the day. Sources, by rule:
+
+* prices, shares of the payers, stages, waiting, joining fee: the rule book's values;
+* money pays the oldest bill of dues first and the joining fee last (decision 0004); what is taken back
+  leaves the receipt's credit first, then its bills, the last paid first;
+* a change of a bill counts for the months to come, the one under way included, or for the whole year, as the
+  rule book says; the changes of a day are priced together, from its dawn; a bill that had opened nothing at
+  dawn is priced whole for the household of today (decision 0009);
+* a category proven when the cover of a bill begins, or later, holds for that bill though the proof runs out;
+  one that is refused, or replaced, counts from that day on (decision 0009);
+* a rolling bill is followed by the next one once it is paid in full, a day before the first reminder that its
+  cover ends; in a fixed year everybody gets the next bill once the year is sold (decision 0010);
+* a sponsor promises a percentage of the member's share before any sponsor, rounded down, and takes over
+  nothing that is paid; promises stay (`mutuelle/organisation/sponsors.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from tests.mutuelle.histories.oracle_books import Basis, Bill, Line, Person, Placed, Receipt
+from tests.mutuelle.histories.oracle_cover import CoveredDay, Life
+from tests.mutuelle.histories.oracle_rules import DAY, Rules, in_force, month_later
+
+
+@dataclass
+class Category:
+    """What the household says it is; `state` is claimed, checked or refused."""
+
+    code: str
+    state: str
+    since: date
+    until: date | None = None
+    ran_out: bool = False  # written because a proof had run out
+
+
+@dataclass
+class Sponsor:
+    percent: int
+    cap: int
+    per_bill: int | None
+    ended: bool = False
+
+
+class Household:
+    """One household's life; `versions` are the rules of its scheme, oldest first."""
+
+    def __init__(self, versions: list[Rules], day: date, born: list[int], category: str) -> None:
+        self.versions, self.first = versions, day
+        self.people = [Person(f"P{n}", year, day) for n, year in enumerate(born)]
+        self.category = Category(category, "claimed", day)
+        self.bills: list[Bill] = []
+        self.receipts: list[Receipt] = []
+        self.sponsors: list[Sponsor] = []
+        rules = in_force(versions, day)
+        self._issue(day, rules, rules.billed_as[category], rules.year_of(day + rules.ahead_days * DAY))
+        if rules.joining_fee:
+            fee = Bill(day, "fee", rules, None)
+            fee.lines.append(Line(day, "member", rules.joining_fee, "issued", self.bills[0].bases[0]))
+            self.bills.append(fee)
+
+    # What is asked of the oracle
+
+    def owed(self) -> int:
+        return sum(bill.owed() for bill in self.bills)
+
+    def credit(self) -> int:
+        return sum(receipt.credit for receipt in self.receipts)
+
+    def dues(self) -> list[Bill]:
+        return [bill for bill in self.bills if bill.kind == "dues"]
+
+    def taken_days(self) -> list[date]:
+        return sorted({p.day for bill in self.bills for p in bill.placed if p.kind == "taken"})
+
+    def covered(self, first: date, last: date) -> dict[date, CoveredDay]:
+        """Whom which bill covers on each day, as known now."""
+        days: dict[date, CoveredDay] = {}
+        starts = [date.min, *self.taken_days()]
+        for since, following in zip(starts, [*starts[1:], date.max], strict=True):
+            life, day = Life(self.bills, self.people, since), max(first, since)
+            while day <= last and day < following:
+                days[day] = life.live_until(day).covered(day)
+                day += DAY
+        return days
+
+    # Acts
+
+    def joins(self, day: date, born: int) -> None:
+        self.people.append(Person(f"P{len(self.people)}", born, day))
+        self._price(day, "household")
+
+    def leaves(self, day: date, name: str) -> None:
+        next(person for person in self.people if person.name == name).until = day
+        self._price(day, "household")
+
+    def present(self, day: date) -> list[Person]:
+        """Those who go on: who leaves today is not among them."""
+        return [p for p in self.people if p.since <= day and (p.until is None or p.until > day)]
+
+    def claims(self, day: date, category: str) -> bool:
+        """Says that it is of a category. Refused while a proof holds."""
+        now = self.category
+        if now.state == "checked" and (now.until is None or now.until >= day):
+            return False
+        if (now.code, now.state) != (category, "claimed"):
+            self.category = Category(category, "claimed", day)
+            self._price(day, "category")
+        return True
+
+    def proven(self, day: date, category: str, until: date | None) -> None:
+        if until is None and in_force(self.versions, day).evidence_months[category]:
+            until = month_later(day, in_force(self.versions, day).evidence_months[category]) - DAY
+        self.category = Category(category, "checked", day, until)
+        self._price(day, "category")
+
+    def refused(self, day: date) -> None:
+        if self.category.state != "refused":
+            self.category = Category(self.category.code, "refused", day)
+            self._price(day, "category")
+
+    def pays(self, day: date, units: int) -> None:
+        self.receipts.append(Receipt(day, units, units, units))
+        self._use_credit(day, [len(self.receipts) - 1])
+
+    def loses(self, day: date, number: int, units: int) -> None:
+        """The operator takes back, or the mutuelle refunds, so many units of a receipt."""
+        receipt = self.receipts[number]
+        units = min(units, receipt.left)
+        receipt.left -= units
+        from_credit = min(units, receipt.credit)
+        receipt.credit -= from_credit
+        units -= from_credit
+        for bill in reversed(self.in_order()):
+            part = min(units, bill.money_on(number))
+            if part:
+                bill.placed.append(Placed(day, number, -part, "taken"))
+                units -= part
+        self._use_credit(day)
+
+    def sponsored(self, day: date, percent: int, cap: int, per_bill: int | None) -> bool:
+        if any(not sponsor.ended for sponsor in self.sponsors):
+            return False
+        self.sponsors.append(Sponsor(percent, cap, per_bill))
+        self._price(day, "sponsor")
+        return True
+
+    def sponsor_ends(self, day: date) -> None:
+        for sponsor in self.sponsors:
+            sponsor.ended = True
+        self._price(day, "sponsor")
+
+    def new_tariff(self, day: date) -> None:
+        """The mutuelle applies the rules of today to the bills under way."""
+        self._price(day, "rule")
+
+    def night(self, day: date) -> None:
+        """The daily run: proofs that ran out, bills that opened nothing, next bills."""
+        now = self.category
+        if now.state == "checked" and now.until is not None and now.until < day:
+            self.category = Category(now.code, "claimed", now.until + DAY, ran_out=True)
+            self._price(day, "category")
+        self._price(day, "unopened")
+        if self._renew(day):
+            self._price(day, "sponsor")
+            self._use_credit(day)
+
+    # How bills come and change
+
+    def in_order(self) -> list[Bill]:
+        """The order in which bills are paid: dues, the oldest first, then the joining fee."""
+        return sorted(self.bills, key=lambda bill: (bill.kind != "dues", bill.issued))
+
+    def _issue(self, day: date, rules: Rules, category: str, year: tuple[date, date] | None) -> None:
+        basis = Basis(day, rules, category, tuple(person.name for person in self.present(day)))
+        bill = Bill(day, "dues", rules, year, bases=[basis])
+        for payer, units in rules.price(category, len(basis.people)).items():
+            bill.lines.append(Line(day, payer, units, "issued", basis))
+        self.bills.append(bill)
+
+    def _renew(self, day: date) -> bool:
+        last = max(self.dues(), key=lambda bill: bill.issued)
+        if last.issued >= day or last.year is not None:
+            return False
+        open_days = [d for d, covered in self.covered(self.first, month_later(day, 13)).items()
+                     if covered.household is not None]  # fmt: skip
+        if not open_days or max(open_days) - last.rules.lead_days * DAY > day or last.owed() > 0:
+            return False
+        rules = in_force(self.versions, max(day, max(open_days) + DAY))
+        self._issue(day, rules, self._billed(rules, last, None, day), None)
+        return True
+
+    def _billed(self, rules: Rules, bill: Bill, cover_begins: date | None, day: date) -> str:
+        """The category that counts for a bill whose cover began on a day, or has not begun."""
+        now = self.category
+        proven = now.state == "checked" and (now.until is None or now.until >= day)
+        if cover_begins is not None and now.state == "checked":
+            proven = proven or now.until is None or now.until >= cover_begins
+        if cover_begins is not None and now.ran_out:
+            proven = cover_begins < now.since
+        so_far = bill.basis_at_dawn(day).category
+        if now.code not in rules.prices:
+            return so_far if so_far in rules.prices else rules.standard
+        return now.code if proven else rules.billed_as[now.code]
+
+    def _price(self, day: date, why: str) -> None:
+        """Prices the bills under way for the household of this moment, the day's changes from its dawn."""
+        changed = []
+        life = Life(self.bills, self.people, day).live_until(day)
+        for bill in self.dues():
+            own = [purchase for purchase in life.purchases if purchase.bill is bill]
+            over = sum(last < day for purchase in own for _, last in purchase.spans)
+            left = bill.rules.months - over
+            if left <= 0 or (bill.year is not None and bill.year[1] < day):
+                continue
+            begins = min((purchase.since for purchase in own if purchase.known < day), default=None)
+            rules = self._rules_for(bill, why, begins, day)
+            if rules is None or (why == "unopened" and begins is not None):
+                continue
+            people = tuple(person.name for person in self.present(day))
+            basis = Basis(day, rules, self._billed(rules, bill, begins, day), people)
+            months = rules.months if bill.rules.whole else left
+            more = self._difference(bill, basis, None if begins is None else months, day)
+            before = bill.parts().get("member", 0)
+            if self._write(bill, basis, more, why, day):
+                changed.append((bill, bill.parts().get("member", 0) - before))
+        for bill, _ in changed:
+            self._free(bill, day)
+        for bill, more_to_pay in changed:
+            self._return_used(bill, more_to_pay, day)
+        self._use_credit(day)
+
+    def _rules_for(self, bill: Bill, why: str, begins: date | None, day: date) -> Rules | None:
+        """A tariff that counts at once takes bills over when it is applied; nothing opened follows today's."""
+        so_far, today = bill.bases[-1].rules, in_force(self.versions, day)
+        if begins is None and today.since > so_far.since:
+            return today
+        if why != "rule":
+            return so_far
+        return today if today.at_once and today.since > so_far.since else None
+
+    def _difference(self, bill: Bill, basis: Basis, months: int | None, day: date) -> dict[str, int]:
+        """By how much each payer's part, before sponsors, still changes; `months` None prices it whole."""
+        dawn, now = bill.basis_at_dawn(day), _before_sponsors(bill.parts())
+        end = basis.rules.price(basis.category, len(basis.people))
+        target = dict(end)
+        if months is not None:
+            start, target = dawn.rules.price(dawn.category, len(dawn.people)), {}
+            at_dawn = _before_sponsors(bill.parts_at_dawn(day))
+            for payer in {*start, *end, *at_dawn}:
+                change = (end.get(payer, 0) * months // basis.rules.months
+                          - start.get(payer, 0) * months // basis.rules.months)  # fmt: skip
+                target[payer] = at_dawn.get(payer, 0) + change
+        return {payer: target.get(payer, 0) - now.get(payer, 0) for payer in {*target, *now}}
+
+    def _write(self, bill: Bill, basis: Basis, more: dict[str, int], why: str, day: date) -> bool:
+        """Writes the lines of a change, with what sponsors promise now. False if nothing changes."""
+        promised, at_dawn = _promises(bill.parts()), _promises(bill.parts_at_dawn(day))
+        gross = _before_sponsors(bill.parts()).get("member", 0) + more.get("member", 0)
+        targets, rest = dict.fromkeys({*promised, *at_dawn}, 0), gross
+        helper = next((n for n, sponsor in enumerate(self.sponsors) if not sponsor.ended), None)
+        for number in sorted(at_dawn):
+            if number != helper:
+                targets[number] = min(at_dawn[number], rest)
+                rest -= targets[number]
+        if helper is not None:
+            sponsor = self.sponsors[helper]
+            elsewhere = sum(_promises(b.parts()).get(helper, 0) for b in self.bills if b is not bill)
+            unpaid = gross - sum(at_dawn.values()) - bill.paid()
+            limits = [gross * sponsor.percent // 100, sponsor.cap - elsewhere, rest]
+            limits += [at_dawn.get(helper, 0) + max(0, unpaid)]
+            limits += [] if sponsor.per_bill is None else [sponsor.per_bill]
+            targets[helper] = max(0, min(limits))
+        moved = {n: units - promised.get(n, 0) for n, units in targets.items() if units != promised.get(n, 0)}
+        changes = {**more, "member": more.get("member", 0) - sum(moved.values())}
+        changes |= {f"sponsor {number}": units for number, units in moved.items()}
+        if not any(more.values()) and not moved and basis.rules.since <= bill.bases[-1].rules.since:
+            return False
+        bill.bases.append(basis)
+        bill.lines += [Line(day, payer, units, why, basis) for payer, units in changes.items() if units]
+        return True
+
+    # How money moves between bills and credit
+
+    def _free(self, bill: Bill, day: date) -> None:
+        """What is paid beyond a smaller share becomes credit, of the newest receipt first."""
+        over = -bill.owed()
+        for number in reversed(range(len(self.receipts))):
+            part = min(over, bill.money_on(number))
+            if part > 0:
+                bill.placed.append(Placed(day, number, -part, "freed"))
+                self.receipts[number].credit += part
+                over -= part
+
+    def _return_used(self, bill: Bill, units: int, day: date) -> None:
+        """Where a bill asks again for what it freed today, what that paid on other bills comes back first."""
+        for number, receipt in enumerate(self.receipts):
+            freed = -sum(p.units for p in bill.placed if (p.day, p.receipt, p.kind) == (day, number, "freed"))
+            for other in reversed(self.in_order()):
+                todays = [p for p in other.placed if (p.day, p.receipt) == (day, number)]
+                used = sum(p.units for p in todays if p.kind == "used")
+                part = min(units, freed, used)
+                if other is bill or part <= 0:
+                    continue
+                other.placed.append(Placed(day, number, -part, "used"))
+                receipt.credit += part
+                units, freed = units - part, freed - part
+
+    def _use_credit(self, day: date, of: list[int] | None = None) -> None:
+        """Credit pays what is owed, the oldest receipt first."""
+        for number in range(len(self.receipts)) if of is None else of:
+            receipt = self.receipts[number]
+            for bill in self.in_order():
+                part = min(receipt.credit, max(0, bill.owed()))
+                if part:
+                    bill.placed.append(Placed(day, number, part, "paid" if of else "used"))
+                    receipt.credit -= part
+
+
+def _before_sponsors(parts: dict[str, int]) -> dict[str, int]:
+    """The payers' parts when what sponsors promise is still the member's."""
+    merged: dict[str, int] = {}
+    for payer, units in parts.items():
+        key = "member" if payer.startswith("sponsor") else payer
+        merged[key] = merged.get(key, 0) + units
+    return merged
+
+
+def _promises(parts: dict[str, int]) -> dict[int, int]:
+    return {int(payer.split()[1]): units for payer, units in parts.items() if payer.startswith("sponsor") and units}

@@ -1,0 +1,223 @@
+"""A mutuelle of the real product in which a history happens, one act a transaction."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from mutuelle import clock, db
+from mutuelle.billing import billing_runs, sponsorships
+from mutuelle.cover import cover_books, explain_facts, household_rights, member_rights
+from mutuelle.cover.cover_books import Position
+from mutuelle.cover.household_rights import Interval
+from mutuelle.enrolment import category_proofs, enrolment, household_changes
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
+from mutuelle.households.households import Member
+from mutuelle.money import Money
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.logins import Login, Manager
+from mutuelle.organisation.sponsors import SponsorTerms
+from mutuelle.payments import receipts, refunds, reversals, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.receipts import Receipt
+from mutuelle.schemes import schemes
+from mutuelle.verification import verify
+from tests.support import people
+from tests.support.people import Place
+from workers import bill, expire_proofs
+
+PARTS = text("""
+SELECT b.kind, b.issued, l.payer, sum(l.amount) AS units FROM bill_lines l
+JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+WHERE b.household_id = :home GROUP BY 1, 2, 3
+""")
+NAMES = ("Awa", "Modou", "Fatou", "Ibou", "Khady", "Omar", "Binta", "Lamine", "Coumba", "Cheikh", "Sokhna",
+         "Babacar", "Ndeye", "Pape", "Astou", "Alioune", "Mariama", "Moussa")  # fmt: skip
+
+
+@dataclass
+class Office:
+    """The mutuelle, its two managers and its clock, which moves on by a second each time it is read."""
+
+    place: Place
+    zone: str
+    asking: Manager
+    approving: Manager
+    now: datetime = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    numbers: int = 0
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def look(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def on(self, day: date) -> None:
+        """Sets the clock to nine in the morning of a day."""
+        self.now = datetime.combine(day, time(9), UTC)
+        ids = lambda: UUID(int=self.chance.getrandbits(128), version=4)  # noqa: E731 - a source of ids
+        clock.install(clock.Source(now=self.look, ids=ids, chance=self.chance))
+
+    @contextmanager
+    def role(self, role: db.Role) -> Iterator[Session]:
+        with db.transaction(role, self.place.tenant_id) as session:
+            yield session
+
+    def number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+    def night(self) -> None:
+        """The daily work: proofs that ran out, then bills."""
+        with db.transaction(db.Role.WORKER) as session:
+            days = billing_runs.due(session)
+        for mutuelle_day in days:
+            if mutuelle_day.tenant_id == self.place.tenant_id:
+                expire_proofs._expire(mutuelle_day)
+                while bill.write_page(mutuelle_day):
+                    pass
+
+    def broken(self) -> list[str]:
+        with db.transaction(db.Role.AUDITOR) as session:
+            return verify.run(session).broken
+
+    def flags(self) -> list[str]:
+        """Cases for staff: none of our code may have failed."""
+        with db.transaction(db.Role.AUDITOR) as session:
+            rows = session.execute(text("SELECT kind, reason FROM flags WHERE closed_at IS NULL"))
+            return [f"{row.kind}: {row.reason}" for row in rows]
+
+
+class RealHousehold:
+    """A household of the product, with the acts of a history."""
+
+    def __init__(self, office: Office, born: list[int], category: str) -> None:
+        self.office, self.tenant = office, office.place.tenant_id
+        self.phone, self.payments = f"+2217750{office.number():05d}", list[tuple[str, int]]()
+        names = [f"{name} Ndiaye" for name in NAMES[: len(born)]]
+        with office.role(db.Role.APP) as session:
+            applicant = enrolment.NewHousehold(phone=self.phone, language="fr", category=category,
+                birth_years=born, adults=1, consent="1", channel="ussd", sms=False, names=names)  # fmt: skip
+            enrolled = enrolment.enrol(session, self.tenant, applicant)
+        self.id, self.number = enrolled.id, enrolled.number
+        self.by_name: dict[str, UUID] = {}
+        self._note_members()
+
+    def _note_members(self) -> None:
+        with self.office.role(db.Role.AUDITOR) as session:
+            rows = session.scalars(select(Member).where(Member.household_id == self.id)).all()
+        places = {f"{name} Ndiaye": f"P{place}" for place, name in enumerate(NAMES)}
+        self.by_name = {places[row.name or ""]: row.id for row in rows}
+
+    def joins(self, born: int) -> None:
+        with self.office.role(db.Role.CONSOLE) as session:
+            count = len(households.members_of(session, self.tenant, self.id))
+            household_changes.add_member(session, self.tenant, self.id, born=str(born), by="manager:1",
+                name=f"{NAMES[len(self.by_name)]} Ndiaye", expected_count=count)  # fmt: skip
+        self._note_members()
+
+    def leaves(self, name: str) -> None:
+        with self.office.role(db.Role.CONSOLE) as session:
+            count = len(households.members_of(session, self.tenant, self.id))
+            household_changes.remove_member(
+                session, self.tenant, self.id, self.by_name[name], expected_count=count, by="manager:1"
+            )
+
+    def claims(self, category: str) -> None:
+        with self.office.role(db.Role.CONSOLE) as session:
+            category_proofs.claim(session, self.tenant, self.id, category, by="manager:1")
+
+    def proven(self, category: str, until: date | None) -> None:
+        with self.office.role(db.Role.CONSOLE) as session:
+            category_proofs.check(
+                session, self.tenant, self.id, category, Evidence("agent-visit"), by="manager:1", until=until
+            )
+
+    def refused(self) -> None:
+        with self.office.role(db.Role.CONSOLE) as session:
+            category_proofs.refuse(session, self.tenant, self.id, why="not-found", by="manager:1")
+
+    def pays(self, units: int) -> None:
+        account = self.office.place.account
+        moved = Movement(f"T{self.office.number()}", Money(units, account.currency), clock.now(), payer=self.phone)
+        with self.office.role(db.Role.WORKER) as session:
+            settlement.credit(session, account, moved, "list")
+        self.payments.append((moved.transaction, units))
+
+    def taken_back(self, number: int, units: int) -> None:
+        """The operator reverses (a part of) a payment."""
+        account, transaction = self.office.place.account, self.payments[number][0]
+        back = Movement(f"R{self.office.number()}", Money(units, account.currency), clock.now(), reverses=transaction)
+        with self.office.role(db.Role.WORKER) as session:
+            reversals.apply(session, account, back)
+
+    def refunded(self, number: int, units: int) -> None:
+        """One manager asks for a refund and another one approves it."""
+        office = self.office
+        with office.role(db.Role.CONSOLE) as session:
+            receipt = session.scalars(select(Receipt).filter_by(transaction=self.payments[number][0])).one()
+            version = receipts.version(session, receipt)
+            refunds.ask(session, office.asking, receipt, amount=units, reason="asked", expected_version=version)
+        with office.role(db.Role.CONSOLE) as session:
+            refund = refunds.open_of(session, receipt)
+            assert refund is not None
+            refunds.approve(session, office.approving, refund)
+
+    def sponsored(self, percent: int, cap: int, per_bill: int | None, day: date) -> None:
+        terms = SponsorTerms(percent=percent, cap=cap, per_bill=per_bill, since=day, until=None)
+        with self.office.role(db.Role.CONSOLE) as session:
+            row = sponsors.add(session, self.tenant, code=f"aide-{self.office.number()}", name="ONG", kind="ngo",
+                               terms=terms, by="manager:1")  # fmt: skip
+            sponsorships.help_household(session, row, self.id, day, "manager:1")
+
+    def sponsor_ends(self, day: date) -> None:
+        with self.office.role(db.Role.CONSOLE) as session:
+            sponsorships.end_help(session, self.tenant, self.id, day, "manager:1")
+
+    def position(self, day: date) -> Position:
+        with db.transaction(db.Role.AUDITOR) as session:
+            return cover_books.position(session, self.tenant, self.id, day)
+
+    def parts(self) -> dict[tuple[str, date, str], int]:
+        """What each payer owes of each bill."""
+        with db.transaction(db.Role.AUDITOR) as session:
+            rows = session.execute(PARTS, {"home": self.id}).all()
+        parts: dict[tuple[str, date, str], int] = {}
+        for row in rows:
+            parts[row.kind, row.issued, row.payer] = int(row.units)
+        return {key: units for key, units in parts.items() if units}
+
+    def timelines(self) -> tuple[tuple[Interval, ...], dict[str, tuple[Interval, ...]]]:
+        """The stored-form time line of the household, and one of each member by name."""
+        with db.transaction(db.Role.AUDITOR) as session:
+            case = explain_facts.read(session, self.number)
+        assert case is not None
+        books, names = case.books, {member: name for name, member in self.by_name.items()}
+        return household_rights.intervals(books.version_of, books.bills, books.paid), {
+            names[person.id]: member_rights.timeline(
+                books.version_of, books.bills, books.paid, case.people, person
+            )
+            for person in case.people
+        }
+
+
+def opened(url: str, country: str) -> Office:
+    """Returns the mutuelle of a country in a database without rows."""
+    people.connect(url)
+    world = people.settle_in()
+    place = getattr(world, country)
+    managers = []
+    with db.transaction(db.Role.LOGIN) as session:
+        for login in ("bakary", "ndeye"):
+            row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=login.title(),
+                        password="x", active=True, created_at=clock.now())  # fmt: skip
+            session.add(row)
+            managers.append(Manager(place.tenant_id, row.id, row.name))
+    zone = {"senegal": "Africa/Dakar", "mali": "Africa/Bamako", "rwanda": "Africa/Kigali"}[country]
+    assert schemes.known()
+    return Office(place, zone, *managers)
