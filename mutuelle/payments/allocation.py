@@ -141,11 +141,12 @@ def withdraw(
 ) -> Withdrawal:
     """Withdraws up to `units` from parts of these kinds, bills last, to the ledger address `to`.
 
-    Money of refunds is never among them: it belongs to a decided refund (`refund_reversals`).
+    `parts` are in the order of `receipts.parts_of`. What was paid last leaves first: the joining fee before
+    dues, so that the money that is left goes on opening rights (decision 0004). Money of refunds is never among them: it belongs to a decided refund (`refund_reversals`).
     """
     withdrawal, order = Withdrawal(), {kind: place for place, kind in enumerate(WITHDRAWAL_ORDER)}
     sources = [part for part in parts if part.kind in kinds and part.amount > 0]
-    for part in sorted(sources, key=lambda part: (order[part.kind], str(part.bill_line_id))):
+    for part in sorted(reversed(sources), key=lambda part: order[part.kind]):
         share = min(units, part.amount)
         if not share:
             break
