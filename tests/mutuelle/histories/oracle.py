@@ -124,10 +124,19 @@ class Household:
         self.receipts.append(Receipt(day, units, units, units))
         self._use_credit(day, [len(self.receipts) - 1])
 
-    def loses(self, day: date, number: int, units: int) -> None:
-        """The operator takes back, or the mutuelle refunds, so many units of a receipt."""
+    def taken_back(self, day: date, number: int, units: int) -> None:
+        """The operator takes so many units of a receipt back: first those of a refund that waits."""
+        waits = min(units, self.receipts[number].refund)
+        self.receipts[number].refund -= waits
+        self._lose(day, number, units - waits)
+
+    def refunded(self, day: date, number: int, units: int) -> None:
+        """The mutuelle decides to pay so many units of a receipt back."""
+        self.receipts[number].refund += units
+        self._lose(day, number, units)
+
+    def _lose(self, day: date, number: int, units: int) -> None:
         receipt = self.receipts[number]
-        units = min(units, receipt.left)
         receipt.left -= units
         from_credit = min(units, receipt.credit)
         receipt.credit -= from_credit
@@ -328,4 +337,8 @@ def _before_sponsors(parts: dict[str, int]) -> dict[str, int]:
 
 
 def _promises(parts: dict[str, int]) -> dict[int, int]:
-    return {int(payer.split()[1]): units for payer, units in parts.items() if payer.startswith("sponsor") and units}
+    return {
+        int(payer.split()[1]): units
+        for payer, units in parts.items()
+        if payer.startswith("sponsor") and units
+    }

@@ -86,7 +86,9 @@ class Bill:
 
     def correction(self, day: date) -> int:
         """The same, of the acts that corrected what the household is billed as."""
-        return sum(l.units for l in self.lines if l.day == day and l.why == "category" and l.payer == "member")
+        return sum(
+            l.units for l in self.lines if l.day == day and l.why == "category" and l.payer == "member"
+        )
 
     def share_at_dawn(self, day: date) -> int:
         return self.parts_at_dawn(day).get("member", 0)
@@ -130,9 +132,13 @@ class Bill:
 
 @dataclass
 class Receipt:
-    """Money that came; `credit` units of it wait for a bill."""
+    """Money that came; `credit` units of it wait for a bill.
+
+    `left` units are still with the household, `refund` units wait to be paid back.
+    """
 
     day: date
     units: int
     credit: int = 0
-    left: int = 0  # units that were not taken back
+    left: int = 0
+    refund: int = 0

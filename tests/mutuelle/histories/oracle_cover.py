@@ -87,7 +87,9 @@ class Life:
         if bill.year is not None:
             first, last = bill.year
             until = month_later(first, months) - DAY
-            spans = [(month_later(first, n), month_later(first, n + 1) - DAY) for n in range(bill.rules.months)]
+            spans = [
+                (month_later(first, n), month_later(first, n + 1) - DAY) for n in range(bill.rules.months)
+            ]
             if max(day, first) <= min(until, last):
                 self.purchases.append(Purchase(bill, months, day, max(day, first), min(until, last), spans))
             else:

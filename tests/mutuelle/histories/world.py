@@ -144,7 +144,9 @@ class RealHousehold:
 
     def pays(self, units: int) -> None:
         account = self.office.place.account
-        moved = Movement(f"T{self.office.number()}", Money(units, account.currency), clock.now(), payer=self.phone)
+        moved = Movement(
+            f"T{self.office.number()}", Money(units, account.currency), clock.now(), payer=self.phone
+        )
         with self.office.role(db.Role.WORKER) as session:
             settlement.credit(session, account, moved, "list")
         self.payments.append((moved.transaction, units))
@@ -152,7 +154,9 @@ class RealHousehold:
     def taken_back(self, number: int, units: int) -> None:
         """The operator reverses (a part of) a payment."""
         account, transaction = self.office.place.account, self.payments[number][0]
-        back = Movement(f"R{self.office.number()}", Money(units, account.currency), clock.now(), reverses=transaction)
+        back = Movement(
+            f"R{self.office.number()}", Money(units, account.currency), clock.now(), reverses=transaction
+        )
         with self.office.role(db.Role.WORKER) as session:
             reversals.apply(session, account, back)
 
@@ -162,7 +166,9 @@ class RealHousehold:
         with office.role(db.Role.CONSOLE) as session:
             receipt = session.scalars(select(Receipt).filter_by(transaction=self.payments[number][0])).one()
             version = receipts.version(session, receipt)
-            refunds.ask(session, office.asking, receipt, amount=units, reason="asked", expected_version=version)
+            refunds.ask(
+                session, office.asking, receipt, amount=units, reason="asked", expected_version=version
+            )
         with office.role(db.Role.CONSOLE) as session:
             refund = refunds.open_of(session, receipt)
             assert refund is not None
