@@ -1,5 +1,6 @@
 """A history: dated acts on one household, played to the product and to the oracle, and compared."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from mutuelle.cover import household_rights
 from mutuelle.cover.household_rights import Interval
 from tests.mutuelle.histories.oracle import Household
+from tests.mutuelle.histories.oracle_claims import StateClaims
 from tests.mutuelle.histories.oracle_rules import Rules
-from tests.mutuelle.histories.world import Office, RealHousehold
+from tests.mutuelle.histories.world import AskedLine, Office, RealHousehold
 
 DAY = timedelta(1)
 AHEAD = 420  # days after the last act on which rights are compared
@@ -20,7 +22,7 @@ PAYMENTS = ["dues", "dues", "all", "more", "half", "third", "step", "plenty"]
 ACTS = st.one_of(
     st.tuples(st.just("pays"), st.sampled_from(PAYMENTS), st.integers(1, 9)),
     st.tuples(st.just("pays"), st.sampled_from(PAYMENTS), st.integers(1, 9)),
-    st.tuples(st.just("joins"), st.sampled_from([1970, 2001, 2016, 2024])),
+    st.tuples(st.just("joins"), st.sampled_from([1950, 1970, 2001, 2016])),
     st.tuples(st.just("leaves"), st.integers(0, 5)),
     st.tuples(st.just("claims"), st.integers(0, 9)),
     st.tuples(st.just("proven"), st.integers(0, 9), st.sampled_from([None, None, 3, 40, 200])),
@@ -29,6 +31,8 @@ ACTS = st.one_of(
     st.tuples(st.just("refunded"), st.integers(0, 5), st.sampled_from(["all", "half", "step"])),
     st.tuples(st.just("sponsored"), st.sampled_from([30, 50, 100]), st.sampled_from([2_000, 1_000_000])),
     st.tuples(st.just("sponsor ends")),
+    st.tuples(st.just("asks the State"), st.sampled_from(["accepts", "accepts", "rejects", "cancel"]),
+              st.integers(0, 5), st.booleans()),
 )  # fmt: skip
 GAPS = st.one_of(
     st.integers(0, 3),
@@ -51,12 +55,14 @@ class History:
     log: list[str] = field(default_factory=list)
     real: RealHousehold = field(init=False)
     oracle: Household = field(init=False)
+    claims: StateClaims = field(init=False)
     acts: int = 0
 
     def __post_init__(self) -> None:
         self.office.on(self.day)
         self.real = RealHousehold(self.office, self.born, self.category)
         self.oracle = Household(self.versions, self.day, self.born, self.category)
+        self.claims = StateClaims(self.oracle)
         self.note(f"enrols {self.born} {self.category}")
         self.agree()
 
@@ -103,6 +109,7 @@ class History:
 
     def _joins(self, born: int) -> None:
         if len(self.oracle.people) < 12:
+            born += len(self.oracle.people) % 9  # no two of one year: a claim tells members by it
             self.note(f"joins {born}")
             self.real.joins(born)
             self.oracle.joins(self.day, born)
@@ -168,6 +175,40 @@ class History:
             self.note("sponsor ends")
             self.real.sponsor_ends(self.day)
             self.oracle.sponsor_ends(self.day)
+
+    def _asks_the_State(self, answer: str, number: int, again: bool) -> None:
+        """A claim up to yesterday is drafted, compared, and answered at once or cancelled."""
+        until = self.day - DAY
+        if until < self.oracle.first:
+            return
+        name = self.oracle.people[number % len(self.oracle.people)].name if answer == "rejects" else None
+        self.note(f"asks the State up to {until}, which {answer} {name or 'all'}{', again' if again else ''}")
+        expected = self.claims.draft(until, again)
+        lines = self.real.asks_state(self.oracle.first, until, again)
+        by_member = Counter[tuple[date, str]]()
+        for (bill, _, member), units in expected.items():
+            by_member[self.oracle.bills[bill].issued, member] += units
+        asked = Counter[tuple[date, str]]()
+        for line in lines:
+            asked[line.issued, line.name] += line.units
+        assert {k: v for k, v in asked.items() if v} == {k: v for k, v in by_member.items() if v}, self.story(
+            f"what the State is asked: {dict(asked)} and {dict(by_member)}"
+        )
+        self._lines_name_covered_days(lines, until)
+        if answer == "cancel":
+            self.real.cancels_claim()
+        else:
+            self.real.answers_claim(name)
+            self.claims.answered(expected, name)
+
+    def _lines_name_covered_days(self, lines: list[AskedLine], until: date) -> None:
+        covered = self.oracle.covered(self.oracle.first, until)
+        for line in lines:
+            day = line.since
+            while line.units > 0 and day <= line.until:
+                bill, _ = covered[day].members.get(line.name, (None, 0))
+                assert bill and bill.issued == line.issued, self.story(f"{day} is asked for {line.name}, and")
+                day += DAY
 
     # What must agree
 

@@ -50,6 +50,7 @@ class Household:
         self.versions, self.first = versions, day
         self.people = [Person(f"P{n}", year, day) for n, year in enumerate(born)]
         self.category = Category(category, "claimed", day)
+        self.proofs: list[Category] = []
         self.bills: list[Bill] = []
         self.receipts: list[Receipt] = []
         self.sponsors: list[Sponsor] = []
@@ -105,20 +106,30 @@ class Household:
         if now.state == "checked" and (now.until is None or now.until >= day):
             return False
         if (now.code, now.state) != (category, "claimed"):
-            self.category = Category(category, "claimed", day)
+            self._now_is(Category(category, "claimed", day))
             self._price(day, "category")
         return True
 
     def proven(self, day: date, category: str, until: date | None) -> None:
         if until is None and in_force(self.versions, day).evidence_months[category]:
             until = month_later(day, in_force(self.versions, day).evidence_months[category]) - DAY
-        self.category = Category(category, "checked", day, until)
+        now = self.category
+        if (now.code, now.state) == (category, "checked") and now.until in (until, until and until - DAY):
+            return  # the same proof again, or a day later, is not new
+        self._now_is(Category(category, "checked", day, until))
+        self.proofs.append(self.category)
         self._price(day, "category")
 
     def refused(self, day: date) -> None:
         if self.category.state != "refused":
-            self.category = Category(self.category.code, "refused", day)
+            self._now_is(Category(self.category.code, "refused", day))
             self._price(day, "category")
+
+    def _now_is(self, category: Category) -> None:
+        """Ends what held before on the eve of the new day."""
+        if self.category.until is None or self.category.until >= category.since:
+            self.category.until = category.since - DAY  # on no day, if it began on the same
+        self.category = category
 
     def pays(self, day: date, units: int) -> None:
         self.receipts.append(Receipt(day, units, units, units))
@@ -168,7 +179,7 @@ class Household:
         """The daily run: proofs that ran out, bills that opened nothing, next bills."""
         now = self.category
         if now.state == "checked" and now.until is not None and now.until < day:
-            self.category = Category(now.code, "claimed", now.until + DAY, ran_out=True)
+            self._now_is(Category(now.code, "claimed", now.until + DAY, ran_out=True))
             self._price(day, "category")
         self._price(day, "unopened")
         if self._renew(day):

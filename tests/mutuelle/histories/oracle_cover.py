@@ -12,6 +12,7 @@ unbroken cover (a cover from 31 January has months that end on 27 February, 30 M
 
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 
 from tests.mutuelle.histories.oracle_books import Bill, Person
 from tests.mutuelle.histories.oracle_rules import DAY, month_later
@@ -30,14 +31,29 @@ class Purchase:
     paused: bool = False
     included: set[str] = field(default_factory=set)
 
+    def days_of_month(self, day: date) -> int:
+        """How many days the month has that a covered day is in."""
+        return next((last - first).days + 1 for first, last in self.spans if first <= day <= last)
+
+    def months_over(self, day: date) -> Fraction:
+        """How many of its months are over when a day begins; a part of a month counts by its days."""
+        return sum(
+            (Fraction(min(max((day - first).days, 0), length := (last - first).days + 1), length)
+             for first, last in self.spans),
+            Fraction(0),
+        )  # fmt: skip
+
 
 @dataclass
 class CoveredDay:
-    """Whom which bill covers on a day: the household, and the members by name."""
+    """Whom which bill covers on a day: the household, and the members by name.
 
-    household: Bill | None
+    The number is that of the days of the bill's month which the day is in.
+    """
+
+    household: tuple[Bill, int] | None
     waiting: bool
-    members: dict[str, Bill]
+    members: dict[str, tuple[Bill, int]]
 
 
 class Life:
@@ -141,11 +157,12 @@ class Life:
     def covered(self, day: date) -> CoveredDay:
         """Whom which bill covers on the last day lived; where two do, the older one."""
         purchases = sorted(self.open_purchases(day), key=lambda p: p.bill.issued)
-        members: dict[str, Bill] = {}
+        members: dict[str, tuple[Bill, int]] = {}
         for person in self.people:
             if person.since <= day and (person.until is None or day <= person.until):
                 for purchase in purchases:
                     if person.name in purchase.included:
-                        members.setdefault(person.name, purchase.bill)
+                        members.setdefault(person.name, (purchase.bill, purchase.days_of_month(day)))
         later = any(p.since > day for p in self.purchases if p.since <= p.until and not p.paused)
-        return CoveredDay(purchases[0].bill if purchases else None, later and not purchases, members)
+        household = (purchases[0].bill, purchases[0].days_of_month(day)) if purchases else None
+        return CoveredDay(household, later and not purchases, members)

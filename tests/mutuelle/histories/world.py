@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -19,6 +20,7 @@ from mutuelle.enrolment import category_proofs, enrolment, household_changes
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Member
+from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Login, Manager
@@ -27,6 +29,10 @@ from mutuelle.payments import receipts, refunds, reversals, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt
 from mutuelle.schemes import schemes
+from mutuelle.subsidies import claim_drafts, claim_steps, claim_store
+from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claim_steps import PayerAnswer
+from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
 from tests.support import people
 from tests.support.people import Place
@@ -36,6 +42,10 @@ PARTS = text("""
 SELECT b.kind, b.issued, l.payer, sum(l.amount) AS units FROM bill_lines l
 JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
 WHERE b.household_id = :home GROUP BY 1, 2, 3
+""")
+BILLS_OF_LINES = text("""
+SELECT l.id, b.issued FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+WHERE b.household_id = :home
 """)
 NAMES = ("Awa", "Modou", "Fatou", "Ibou", "Khady", "Omar", "Binta", "Lamine", "Coumba", "Cheikh", "Sokhna",
          "Babacar", "Ndeye", "Pape", "Astou", "Alioune", "Mariama", "Moussa")  # fmt: skip
@@ -93,8 +103,22 @@ class Office:
             return [f"{row.kind}: {row.reason}" for row in rows]
 
 
+class AskedLine(NamedTuple):
+    """A line of a claim: its bill by day of issue, the member by name, the days, the units."""
+
+    position: int
+    issued: date
+    name: str
+    since: date
+    until: date
+    units: int
+
+
 class RealHousehold:
     """A household of the product, with the acts of a history."""
+
+    claim: Claim | None
+    lines: list[AskedLine]
 
     def __init__(self, office: Office, born: list[int], category: str) -> None:
         self.office, self.tenant = office, office.place.tenant_id
@@ -184,6 +208,49 @@ class RealHousehold:
     def sponsor_ends(self, day: date) -> None:
         with self.office.role(db.Role.CONSOLE) as session:
             sponsorships.end_help(session, self.tenant, self.id, day, "manager:1")
+
+    def asks_state(self, first: date, until: date, again: bool) -> list["AskedLine"]:
+        """Drafts a claim on the State. Returns its lines; none if nothing is to be asked."""
+        self.claim = None
+        office = self.office
+        try:
+            with office.role(db.Role.CONSOLE) as session:
+                self.claim = claim_drafts.draft(
+                    session, office.asking, "state", Period(first, until), again=again
+                )
+        except Refused as refusal:
+            if refusal.key != "claim.nothing":
+                raise
+            return []
+        names = {member: name for name, member in self.by_name.items()}
+        with office.role(db.Role.CONSOLE) as session:
+            issued = {row.id: row.issued for row in session.execute(BILLS_OF_LINES, {"home": self.id})}
+            self.lines = [
+                AskedLine(row.csv_line.position, issued[line.bill_line_id], names[line.member_id],
+                          line.days_from, line.days_until, line.amount)
+                for row in claim_store.lines(session, self.claim)
+                if (line := row.csv_line.line)
+            ]  # fmt: skip
+        return self.lines
+
+    def cancels_claim(self) -> None:
+        if self.claim is not None:
+            with self.office.role(db.Role.CONSOLE) as session:
+                claim_steps.cancel(session, self.office.asking, self.claim)
+
+    def answers_claim(self, rejects: str | None) -> None:
+        """The claim is checked and sent; the State accepts all, but what is asked more for one member."""
+        office, claim = self.office, self.claim
+        if claim is None:
+            return
+        with office.role(db.Role.CONSOLE) as session:
+            claim_steps.check(session, office.approving, claim)
+        with office.role(db.Role.CONSOLE) as session:
+            claim_steps.send(session, office.asking, claim)
+            answers = [PayerAnswer(line.position, False, "inconnu au registre")
+                       for line in self.lines if line.name == rejects and line.units > 0]  # fmt: skip
+            claim_steps.answer(session, office.asking, claim, answers)
+            claim_steps.accept_rest(session, office.asking, claim)
 
     def position(self, day: date) -> Position:
         with db.transaction(db.Role.AUDITOR) as session:
