@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mutuelle import clock, db
-from tests.mutuelle.billing.days import later_on, on_date, valid_books
+from tests.mutuelle.billing.days import later_on, on_date, take_back, valid_books
 from tests.mutuelle.billing.same_day_acts import is_refused, proves_indigence
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people
@@ -44,3 +44,17 @@ def test_who_joins_while_a_correction_pauses_the_cover_is_billed(world: World) -
     assert household.stands().right.state != "open"
     household.adds(born=1970)  # 3 500 x 9 / 12 more
     assert household.parts() == {"member": 10_500, "state": 21_000 - 7_875 + 2_625}
+
+
+def test_money_taken_back_and_paid_again_buys_all_months_and_a_proof_prices_all(world: World) -> None:
+    household = BilledHousehold(world.senegal)
+    first = household.pays(10_500)
+    household.pays(20_000)  # the fee, and credit
+    later_on(household, 2027, 10, 5)
+    household.adds(born=1970)
+    assert household.parts()["member"] == 12_250  # six months more of one person
+    take_back(household, first, 100)  # which the credit pays: cover begins anew, with all its months
+    later_on(household, 2027, 10, 8)
+    assert household.stands().right.state == "waiting"
+    proves_indigence(household)
+    assert {payer: units for payer, units in household.parts().items() if units} == {"state": 28_000}
