@@ -12,6 +12,8 @@ It imports nothing of the product. Its acts are those of the history; each takes
   one that is refused, or replaced, counts from that day on (decision 0009);
 * a rolling bill is followed by the next one once it is paid in full, a day before the first reminder that its
   cover ends; in a fixed year everybody gets the next bill once the year is sold (decision 0010);
+* a bill that opened nothing follows the rules and people of the day every night; the night looks at bills of
+  older rules, and at those that changed and then lost money (`mutuelle/billing/unopened_bills.py`);
 * a sponsor promises a percentage of the member's share before any sponsor, rounded down, and takes over
   nothing that is paid; promises stay (`mutuelle/organisation/sponsors.py`).
 """
@@ -181,7 +183,10 @@ class Household:
         if now.state == "checked" and now.until is not None and now.until < day:
             self._now_is(Category(now.code, "claimed", now.until + DAY, ran_out=True))
             self._price(day, "category")
-        self._price(day, "unopened")
+        today = in_force(self.versions, day)
+        if any(bill.owed() > 0 and (bill.has_lost_money() or bill.bases[-1].rules.since < today.since)
+               for bill in self.dues()):  # fmt: skip
+            self._price(day, "unopened")
         if self._renew(day):
             self._price(day, "sponsor")
             self._use_credit(day)
@@ -241,7 +246,8 @@ class Household:
             people = tuple(person.name for person in self.present(day))
             basis = Basis(day, rules, self._billed(rules, bill, begins, day), people)
             months = rules.months if bill.rules.whole else left
-            more = self._difference(bill, basis, None if begins is None else months, day)
+            whole = begins is None or left == rules.months
+            more = self._difference(bill, basis, None if whole else months, day)
             before = bill.parts().get("member", 0)
             if self._write(bill, basis, more, why, day):
                 changed.append((bill, bill.parts().get("member", 0) - before))

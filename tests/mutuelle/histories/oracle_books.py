@@ -104,6 +104,10 @@ class Bill:
     def owed(self) -> int:
         return self.parts().get("member", 0) - self.paid()
 
+    def has_lost_money(self) -> bool:
+        """Whether it changed, and money left it."""
+        return len(self.bases) > 1 and any(placed.units < 0 for placed in self.placed)
+
     def money_on(self, receipt: int) -> int:
         """What a receipt has on this bill now."""
         return sum(placed.units for placed in self.placed if placed.receipt == receipt)

@@ -6,8 +6,9 @@ increase because somebody came is that member's, a decrease because somebody lef
 first, any other line is for all who are on the bill; odd units are the head's. A day counts for a member if
 the bill covered the member on it. The sums up to each day are rounded down; a day gets what they grow by.
 
-Assumption: the months left when a bill changes are those of its cover that are not over, a part of a month
-by its days, as the change itself was priced by months.
+Assumption, from `mutuelle/subsidies/claim_day_lines.py`: the months left when a rolling bill changes are its
+months less those that it has really covered so far, a part of a month by its days; in a fixed year, those of
+the year that are not over.
 
 What is claimed here is answered at once, line by line: a line that waits while the next claim is drafted is
 not covered, nor is a rejected line below 0.
@@ -20,8 +21,8 @@ from math import floor
 
 from tests.mutuelle.histories.oracle import Household
 from tests.mutuelle.histories.oracle_books import Bill, Line
-from tests.mutuelle.histories.oracle_cover import CoveredDay, Life
-from tests.mutuelle.histories.oracle_rules import DAY
+from tests.mutuelle.histories.oracle_cover import CoveredDay
+from tests.mutuelle.histories.oracle_rules import DAY, month_later
 
 Key = tuple[int, int, str]  # bill, line and member by name
 
@@ -85,7 +86,7 @@ class StateClaims:
         for number, bill in enumerate(home.bills):
             if bill.kind != "dues":
                 continue
-            for part in self._parts(number, bill, until):
+            for part in self._parts(number, bill, until, covered):
                 weights = self._weights(bill, part.key[2], covered)
                 worth = part.worth(weights)
                 if not self._eligible(part, covered, bill):
@@ -116,12 +117,12 @@ class StateClaims:
                 weights[day] = Fraction(1, days)
         return weights
 
-    def _parts(self, number: int, bill: Bill, until: date) -> list[Part]:
+    def _parts(self, number: int, bill: Bill, until: date, covered: dict[date, CoveredDay]) -> list[Part]:
         lines = [(place, line) for place, line in enumerate(bill.lines)
                  if line.payer == "state" and line.day <= until and line.units]  # fmt: skip
         parts: list[Part] = []
         for place, line in sorted(lines, key=lambda row: (row[1].day, -row[1].units)):
-            months = self._months_left(bill, line)
+            months = self._months_left(bill, line, covered)
             names = self._members(bill, line)
             each, odd = divmod(abs(line.units), len(names))
             split = {name: each + (odd if n == 0 else 0) for n, name in enumerate(names)}
@@ -152,13 +153,14 @@ class StateClaims:
         return [p.name for p in people
                 if p.since <= line.day and (p.until is None or p.until > line.day)]  # fmt: skip
 
-    def _months_left(self, bill: Bill, line: Line) -> Fraction:
+    def _months_left(self, bill: Bill, line: Line, covered: dict[date, CoveredDay]) -> Fraction:
         whole = Fraction(bill.rules.months)
         if line.day <= bill.issued:
             return whole
-        life = Life(self.household.bills, self.household.people, line.day).live_until(line.day)
-        own = {tuple(p.spans): p for p in life.purchases if p.bill is bill}
-        return whole - sum((p.months_over(line.day) for p in own.values()), Fraction(0))
+        if bill.year is not None:
+            return whole - months_before(bill, line.day)
+        days = [whom.household for day, whom in covered.items() if day < line.day]
+        return whole - sum((Fraction(1, by[1]) for by in days if by and by[0] is bill), Fraction(0))
 
     def _eligible(self, part: Part, covered: dict[date, CoveredDay], bill: Bill) -> bool:
         """Whether a category that must be proven was proven on the first day that the line is for."""
@@ -170,3 +172,13 @@ class StateClaims:
         return any(proof.code == category and proof.since <= first
                    and (proof.until is None or first <= proof.until)
                    for proof in self.household.proofs)  # fmt: skip
+
+
+def months_before(bill: Bill, day: date) -> Fraction:
+    """How many months of the bill's fixed year are over when a day begins."""
+    assert bill.year is not None
+    over, first = Fraction(0), bill.year[0]
+    for number in range(bill.rules.months):
+        begins, ends = month_later(first, number), month_later(first, number + 1)
+        over += Fraction(min(max((day - begins).days, 0), (ends - begins).days), (ends - begins).days)
+    return over

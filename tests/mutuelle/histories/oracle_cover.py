@@ -12,7 +12,6 @@ unbroken cover (a cover from 31 January has months that end on 27 February, 30 M
 
 from dataclasses import dataclass, field
 from datetime import date
-from fractions import Fraction
 
 from tests.mutuelle.histories.oracle_books import Bill, Person
 from tests.mutuelle.histories.oracle_rules import DAY, month_later
@@ -34,14 +33,6 @@ class Purchase:
     def days_of_month(self, day: date) -> int:
         """How many days the month has that a covered day is in."""
         return next((last - first).days + 1 for first, last in self.spans if first <= day <= last)
-
-    def months_over(self, day: date) -> Fraction:
-        """How many of its months are over when a day begins; a part of a month counts by its days."""
-        return sum(
-            (Fraction(min(max((day - first).days, 0), length := (last - first).days + 1), length)
-             for first, last in self.spans),
-            Fraction(0),
-        )  # fmt: skip
 
 
 @dataclass

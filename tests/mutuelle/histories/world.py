@@ -59,17 +59,22 @@ class Office:
     zone: str
     asking: Manager
     approving: Manager
-    now: datetime = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    now: datetime = datetime.min.replace(tzinfo=UTC)
     numbers: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def begin(self) -> None:
+        """Forgets the clock and the ids of the history before."""
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self.chance.seed(1)
 
     def look(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
 
     def on(self, day: date) -> None:
-        """Sets the clock to nine in the morning of a day."""
-        self.now = datetime.combine(day, time(9), UTC)
+        """Sets the clock to nine in the morning of a day, unless it is later already."""
+        self.now = max(self.now, datetime.combine(day, time(9), UTC))
         ids = lambda: UUID(int=self.chance.getrandbits(128), version=4)  # noqa: E731 - a source of ids
         clock.install(clock.Source(now=self.look, ids=ids, chance=self.chance))
 
