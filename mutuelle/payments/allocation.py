@@ -261,7 +261,7 @@ def _credit_receipts(session: Session, household: HouseholdKey) -> list[tuple[Re
     return [(receipt, units) for receipt, units in credits if units > 0]
 
 
-# What credit has paid on a day on other bills, the youngest bill first, from receipts of which the bill
+# What credit has paid on a day on other bills, the joining fee first, then the youngest bill of dues, from receipts of which the bill
 # `bill` freed units on that day.
 _FREED_AND_USED = text("""
 SELECT a.receipt_id, a.bill_line_id, sum(a.amount) AS units, max(f.freed) AS freed
@@ -277,7 +277,7 @@ JOIN (
 ) f ON f.tenant_id = a.tenant_id AND f.receipt_id = a.receipt_id
 WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' AND a.on_day = :day
     AND a.reason = ANY(:reasons) AND l.bill_id <> :bill
-GROUP BY a.receipt_id, a.bill_line_id, b.issued, b.id
+GROUP BY a.receipt_id, a.bill_line_id, b.kind, b.issued, b.id
 HAVING sum(a.amount) > 0
-ORDER BY b.issued DESC, b.id DESC, a.receipt_id
+ORDER BY b.kind DESC, b.issued DESC, b.id DESC, a.receipt_id
 """)

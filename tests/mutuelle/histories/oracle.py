@@ -183,6 +183,7 @@ class Household:
         if now.state == "checked" and now.until is not None and now.until < day:
             self._now_is(Category(now.code, "claimed", now.until + DAY, ran_out=True))
             self._price(day, "category")
+        self._end_expired(day)
         today = in_force(self.versions, day)
         if any(bill.owed() > 0 and (bill.has_lost_money() or bill.bases[-1].rules.since < today.since)
                for bill in self.dues()):  # fmt: skip
@@ -206,15 +207,38 @@ class Household:
 
     def _renew(self, day: date) -> bool:
         last = max(self.dues(), key=lambda bill: bill.issued)
-        if last.issued >= day or last.year is not None:
+        rules = in_force(self.versions, day)
+        year = rules.year_of(day + rules.ahead_days * DAY)
+        if last.issued >= day:
             return False
-        open_days = [d for d, covered in self.covered(self.first, month_later(day, 13)).items()
-                     if covered.household is not None]  # fmt: skip
-        if not open_days or max(open_days) - last.rules.lead_days * DAY > day or last.owed() > 0:
-            return False
-        rules = in_force(self.versions, max(day, max(open_days) + DAY))
-        self._issue(day, rules, self._billed(rules, last, None, day), None)
+        if last.year is not None:
+            if year is None or last.year[0] >= year[0]:
+                return False
+        else:
+            coming = self.covered(self.first, month_later(day, 13))
+            until = max((d for d, covered in coming.items() if covered.household), default=None)
+            if until is None or until - last.rules.lead_days * DAY > day or last.owed() > 0:
+                return False
+            rules = in_force(self.versions, max(day, until + DAY))
+        self._issue(day, rules, self._billed(rules, last, None, day), year)
         return True
+
+    def _end_expired(self, day: date) -> None:
+        """A fixed year that is over and opened nothing is owed by nobody, and its money becomes credit."""
+        for bill in self.dues():
+            if bill.year is None or bill.year[1] >= day or not any(bill.parts().values()):
+                continue
+            known = [day, *(taken - DAY for taken in self.taken_days())]
+            lives = [Life(self.bills, self.people, by).live_until(by) for by in known]
+            if any(p.bill is bill and p.since <= p.until for life in lives for p in life.purchases):
+                continue
+            basis = bill.bases[-1]._replace(day=day)
+            bill.lines += [
+                Line(day, payer, -units, "expired", basis) for payer, units in bill.parts().items()
+            ]
+            bill.bases.append(basis)
+            self._free(bill, day)
+        self._use_credit(day)
 
     def _billed(self, rules: Rules, bill: Bill, cover_begins: date | None, day: date) -> str:
         """The category that counts for a bill whose cover began on a day, or has not begun."""
@@ -234,20 +258,20 @@ class Household:
         changed = []
         life = Life(self.bills, self.people, day).live_until(day)
         for bill in self.dues():
-            own = [purchase for purchase in life.purchases if purchase.bill is bill]
-            over = sum(last < day for purchase in own for _, last in purchase.spans)
-            left = bill.rules.months - over
-            if left <= 0 or (bill.year is not None and bill.year[1] < day):
+            own = [p for p in life.purchases if p.bill is bill and p.since <= p.until]
+            left = bill.rules.months - sum(last < day for p in own for _, last in p.spans)
+            if bill.year is not None:  # in a fixed year a change counts for the whole of it
+                left = bill.rules.months if day <= bill.year[1] else 0
+            if left <= 0:
                 continue
-            begins = min((purchase.since for purchase in own if purchase.known < day), default=None)
+            begins = min((p.since for p in own if p.known < day), default=None)
             rules = self._rules_for(bill, why, begins, day)
             if rules is None or (why == "unopened" and begins is not None):
                 continue
             people = tuple(person.name for person in self.present(day))
             basis = Basis(day, rules, self._billed(rules, bill, begins, day), people)
-            months = rules.months if bill.rules.whole else left
             whole = begins is None or left == rules.months
-            more = self._difference(bill, basis, None if whole else months, day)
+            more = self._difference(bill, basis, None if whole else left, day)
             before = bill.parts().get("member", 0)
             if self._write(bill, basis, more, why, day):
                 changed.append((bill, bill.parts().get("member", 0) - before))
@@ -325,11 +349,11 @@ class Household:
             freed = -sum(p.units for p in bill.placed if (p.day, p.receipt, p.kind) == (day, number, "freed"))
             for other in reversed(self.in_order()):
                 todays = [p for p in other.placed if (p.day, p.receipt) == (day, number)]
-                used = sum(p.units for p in todays if p.kind == "used")
+                used = sum(p.units for p in todays if p.kind in ("used", "returned"))
                 part = min(units, freed, used)
                 if other is bill or part <= 0:
                     continue
-                other.placed.append(Placed(day, number, -part, "used"))
+                other.placed.append(Placed(day, number, -part, "returned"))
                 receipt.credit += part
                 units, freed = units - part, freed - part
 

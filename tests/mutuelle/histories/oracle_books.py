@@ -39,8 +39,8 @@ class Line(NamedTuple):
 class Placed(NamedTuple):
     """Units of a receipt on a bill from a day on.
 
-    `kind`: paid, used (credit that pays it; below 0 where it comes back on the same day), freed (a smaller bill
-    needs them no more), taken (reversal or refund).
+    `kind`: paid, used (credit that pays it), returned (credit that leaves it on the same day for the bill that
+    had freed it), freed (a smaller bill needs them no more), taken (reversal or refund).
     """
 
     day: date
@@ -122,7 +122,7 @@ class Bill:
         for receipt in sorted({placed.receipt for placed in self.placed}):
             own = [placed for placed in self.placed if placed.receipt == receipt]
             taken = -sum(placed.units for placed in own if placed.kind == "taken" and placed.day <= by)
-            freed = [placed for placed in own if placed.kind == "freed"]
+            freed = [placed for placed in own if placed.kind in ("freed", "returned")]
             if taken:
                 taken -= sum(placed.units for placed in freed if placed.day <= by)
                 freed = [placed for placed in freed if placed.day > by]

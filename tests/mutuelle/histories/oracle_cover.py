@@ -58,12 +58,16 @@ class Life:
         self.run: date | None = None
         self.run_months = 0
         self.day = min((bill.issued for bill in self.dues), default=by)
+        # On any other day nothing happens, and the day before is repeated.
+        self.busy = {day for bill in self.dues for line in bill.lines for day in (line.day, line.day + DAY)}
+        self.busy |= {paid_on for money in self.money.values() for paid_on, _ in money}
+        self.busy |= {person.since for person in people}
 
     def live_until(self, last: date) -> "Life":
         """Lives every day up to the evening of `last`."""
         while self.day <= last:
             for bill in self.dues:
-                if bill.issued <= self.day:
+                if bill.issued <= self.day and self.day in self.busy:
                     self._evening(bill, self.day)
             self.day += DAY
         return self
@@ -78,8 +82,10 @@ class Life:
         before = max((purchase.months for purchase in own), default=0)
         for purchase in own:
             self._resume(purchase, day, months)
-        if months > before:
-            self._buy(bill, day, before, months)
+        for threshold, opens in bill.rules.stages(share):
+            if paid >= threshold and opens > before:
+                self._buy(bill, day, before, opens)
+                before = opens
         for purchase in (purchase for purchase in self.purchases if purchase.bill is bill):
             self._include(purchase, day, months, paid)
 

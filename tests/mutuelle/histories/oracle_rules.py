@@ -48,16 +48,22 @@ class Rules:
                 parts[other["payer"]] = min(people, self.most_people) * next(iter(other["amount"].values()))
         return {"member": total - sum(parts.values()), **parts}
 
-    def months_open(self, share: int, paid: int) -> int:
-        """How many months of the period `paid` units of a member's `share` open."""
+    def stages(self, share: int) -> list[tuple[int, int]]:
+        """What must be paid of a member's `share`, and how many months of the period that opens.
+
+        Where one sum opens several stages, it opens the longest of them at once.
+        """
         parts = [*self.early, (Fraction(1), self.months)]
         if self.monthly:
             parts = [(Fraction(month, self.months), month) for month in range(1, self.months + 1)]
-        opened = 0
+        stages: dict[int, int] = {}
         for part, months in parts:
-            if paid >= min(share, ceil(share * part / self.step) * self.step):
-                opened = max(opened, months)
-        return opened
+            stages[min(share, ceil(share * part / self.step) * self.step)] = months
+        return sorted(stages.items())
+
+    def months_open(self, share: int, paid: int) -> int:
+        """How many months of the period `paid` units of a member's `share` open."""
+        return max((months for threshold, months in self.stages(share) if paid >= threshold), default=0)
 
     def year_of(self, day: date) -> tuple[date, date] | None:
         """The fixed year of a day; None in a rolling cycle."""

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, db
 from mutuelle.billing import billing_runs, sponsorships
 from mutuelle.cover import cover_books, explain_facts, household_rights, member_rights
-from mutuelle.cover.cover_books import Position
 from mutuelle.cover.household_rights import Interval
 from mutuelle.enrolment import category_proofs, enrolment, household_changes
 from mutuelle.households import households
@@ -28,7 +27,6 @@ from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.payments import receipts, refunds, reversals, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt
-from mutuelle.schemes import schemes
 from mutuelle.subsidies import claim_drafts, claim_steps, claim_store
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_steps import PayerAnswer
@@ -43,6 +41,7 @@ SELECT b.kind, b.issued, l.payer, sum(l.amount) AS units FROM bill_lines l
 JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
 WHERE b.household_id = :home GROUP BY 1, 2, 3
 """)
+PHONES = {"senegal": "+2217750", "mali": "+223705", "rwanda": "+2507850"}  # how those of a country begin
 BILLS_OF_LINES = text("""
 SELECT l.id, b.issued FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
 WHERE b.household_id = :home
@@ -56,7 +55,7 @@ class Office:
     """The mutuelle, its two managers and its clock, which moves on by a second each time it is read."""
 
     place: Place
-    zone: str
+    phones: str  # how the phones of its country begin
     asking: Manager
     approving: Manager
     now: datetime = datetime.min.replace(tzinfo=UTC)
@@ -127,7 +126,7 @@ class RealHousehold:
 
     def __init__(self, office: Office, born: list[int], category: str) -> None:
         self.office, self.tenant = office, office.place.tenant_id
-        self.phone, self.payments = f"+2217750{office.number():05d}", list[tuple[str, int]]()
+        self.phone, self.payments = f"{office.phones}{office.number():05d}", list[tuple[str, int]]()
         names = [f"{name} Ndiaye" for name in NAMES[: len(born)]]
         with office.role(db.Role.APP) as session:
             applicant = enrolment.NewHousehold(phone=self.phone, language="fr", category=category,
@@ -257,9 +256,11 @@ class RealHousehold:
             claim_steps.answer(session, office.asking, claim, answers)
             claim_steps.accept_rest(session, office.asking, claim)
 
-    def position(self, day: date) -> Position:
+    def owed(self, day: date) -> tuple[dict[tuple[str, date], int], int]:
+        """What the household owes of each bill, and its credit."""
         with db.transaction(db.Role.AUDITOR) as session:
-            return cover_books.position(session, self.tenant, self.id, day)
+            books = cover_books.load(session, self.tenant, self.id)
+        return {(bill.kind.value, bill.issued): units for bill, units in books.left(day)}, books.credit
 
     def parts(self) -> dict[tuple[str, date, str], int]:
         """What each payer owes of each bill."""
@@ -284,18 +285,18 @@ class RealHousehold:
         }
 
 
-def opened(url: str, country: str) -> Office:
-    """Returns the mutuelle of a country in a database without rows."""
+def opened(url: str) -> dict[str, Office]:
+    """Returns the mutuelles of three countries, with two managers each, in a database without rows."""
     people.connect(url)
     world = people.settle_in()
-    place = getattr(world, country)
-    managers = []
-    with db.transaction(db.Role.LOGIN) as session:
-        for login in ("bakary", "ndeye"):
-            row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=login.title(),
-                        password="x", active=True, created_at=clock.now())  # fmt: skip
-            session.add(row)
-            managers.append(Manager(place.tenant_id, row.id, row.name))
-    zone = {"senegal": "Africa/Dakar", "mali": "Africa/Bamako", "rwanda": "Africa/Kigali"}[country]
-    assert schemes.known()
-    return Office(place, zone, *managers)
+    offices = {}
+    for country, phones in PHONES.items():
+        place, managers = getattr(world, country), []
+        with db.transaction(db.Role.LOGIN) as session:
+            for login in ("bakary", "ndeye"):
+                row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=f"{login}-{country}",
+                            name=login.title(), password="x", active=True, created_at=clock.now())  # fmt: skip
+                session.add(row)
+                managers.append(Manager(place.tenant_id, row.id, row.name))
+        offices[country] = Office(place, phones, *managers)
+    return offices
