@@ -221,7 +221,8 @@ class History:
             day = line.since
             while line.units > 0 and day <= line.until:
                 bill, _ = covered[day].members.get(line.name, (None, 0))
-                assert bill and bill.issued == line.issued, self.story(f"{day} is asked for {line.name}, and")
+                issued = bill.issued if bill else None
+                assert issued == line.issued, self.story(f"{day} is asked for {line.name}, and the bills")
                 day += DAY
 
     # What must agree

@@ -21,8 +21,17 @@ It imports nothing of the product. Its acts are those of the history; each takes
 from dataclasses import dataclass
 from datetime import date
 
-from tests.mutuelle.histories.oracle_books import Basis, Bill, Line, Person, Placed, Receipt
+from tests.mutuelle.histories.oracle_books import (
+    Basis,
+    Bill,
+    Line,
+    Person,
+    Receipt,
+    before_sponsors,
+    promises,
+)
 from tests.mutuelle.histories.oracle_cover import CoveredDay, Life
+from tests.mutuelle.histories.oracle_money import Purse
 from tests.mutuelle.histories.oracle_rules import DAY, Rules, in_force, month_later
 
 
@@ -45,7 +54,7 @@ class Sponsor:
     ended: bool = False
 
 
-class Household:
+class Household(Purse):
     """One household's life; `versions` are the rules of its scheme, oldest first."""
 
     def __init__(self, versions: list[Rules], day: date, born: list[int], category: str) -> None:
@@ -64,18 +73,6 @@ class Household:
             self.bills.append(fee)
 
     # What is asked of the oracle
-
-    def owed(self) -> int:
-        return sum(bill.owed() for bill in self.bills)
-
-    def credit(self) -> int:
-        return sum(receipt.credit for receipt in self.receipts)
-
-    def dues(self) -> list[Bill]:
-        return [bill for bill in self.bills if bill.kind == "dues"]
-
-    def taken_days(self) -> list[date]:
-        return sorted({p.day for bill in self.bills for p in bill.placed if p.kind == "taken"})
 
     def covered(self, first: date, last: date) -> dict[date, CoveredDay]:
         """Whom which bill covers on each day, as known now."""
@@ -148,19 +145,6 @@ class Household:
         self.receipts[number].refund += units
         self._lose(day, number, units)
 
-    def _lose(self, day: date, number: int, units: int) -> None:
-        receipt = self.receipts[number]
-        receipt.left -= units
-        from_credit = min(units, receipt.credit)
-        receipt.credit -= from_credit
-        units -= from_credit
-        for bill in reversed(self.in_order()):
-            part = min(units, bill.money_on(number))
-            if part:
-                bill.placed.append(Placed(day, number, -part, "taken"))
-                units -= part
-        self._use_credit(day)
-
     def sponsored(self, day: date, percent: int, cap: int, per_bill: int | None) -> bool:
         if any(not sponsor.ended for sponsor in self.sponsors):
             return False
@@ -193,10 +177,6 @@ class Household:
             self._use_credit(day)
 
     # How bills come and change
-
-    def in_order(self) -> list[Bill]:
-        """The order in which bills are paid: dues, the oldest first, then the joining fee."""
-        return sorted(self.bills, key=lambda bill: (bill.kind != "dues", bill.issued))
 
     def _issue(self, day: date, rules: Rules, category: str, year: tuple[date, date] | None) -> None:
         basis = Basis(day, rules, category, tuple(person.name for person in self.present(day)))
@@ -258,7 +238,7 @@ class Household:
         changed = []
         life = Life(self.bills, self.people, day).live_until(day)
         for bill in self.dues():
-            own = [p for p in life.purchases if p.bill is bill and p.since <= p.until]
+            own = [p for p in life.purchases if p.bill is bill and p.since <= p.until and not p.void]
             left = bill.rules.months - sum(last < day for p in own for _, last in p.spans)
             if bill.year is not None:  # in a fixed year a change counts for the whole of it
                 left = bill.rules.months if day <= bill.year[1] else 0
@@ -282,7 +262,7 @@ class Household:
         self._use_credit(day)
 
     def _rules_for(self, bill: Bill, why: str, begins: date | None, day: date) -> Rules | None:
-        """A tariff that counts at once takes bills over when it is applied; nothing opened follows today's."""
+        """A tariff that counts at once takes bills over; a bill that opened nothing follows today's rules."""
         so_far, today = bill.bases[-1].rules, in_force(self.versions, day)
         if begins is None and today.since > so_far.since:
             return today
@@ -292,12 +272,12 @@ class Household:
 
     def _difference(self, bill: Bill, basis: Basis, months: int | None, day: date) -> dict[str, int]:
         """By how much each payer's part, before sponsors, still changes; `months` None prices it whole."""
-        dawn, now = bill.basis_at_dawn(day), _before_sponsors(bill.parts())
+        dawn, now = bill.basis_at_dawn(day), before_sponsors(bill.parts())
         end = basis.rules.price(basis.category, len(basis.people))
         target = dict(end)
         if months is not None:
             start, target = dawn.rules.price(dawn.category, len(dawn.people)), {}
-            at_dawn = _before_sponsors(bill.parts_at_dawn(day))
+            at_dawn = before_sponsors(bill.parts_at_dawn(day))
             for payer in {*start, *end, *at_dawn}:
                 change = (end.get(payer, 0) * months // basis.rules.months
                           - start.get(payer, 0) * months // basis.rules.months)  # fmt: skip
@@ -306,8 +286,8 @@ class Household:
 
     def _write(self, bill: Bill, basis: Basis, more: dict[str, int], why: str, day: date) -> bool:
         """Writes the lines of a change, with what sponsors promise now. False if nothing changes."""
-        promised, at_dawn = _promises(bill.parts()), _promises(bill.parts_at_dawn(day))
-        gross = _before_sponsors(bill.parts()).get("member", 0) + more.get("member", 0)
+        promised, at_dawn = promises(bill.parts()), promises(bill.parts_at_dawn(day))
+        gross = before_sponsors(bill.parts()).get("member", 0) + more.get("member", 0)
         targets, rest = dict.fromkeys({*promised, *at_dawn}, 0), gross
         helper = next((n for n, sponsor in enumerate(self.sponsors) if not sponsor.ended), None)
         for number in sorted(at_dawn):
@@ -316,7 +296,7 @@ class Household:
                 rest -= targets[number]
         if helper is not None:
             sponsor = self.sponsors[helper]
-            elsewhere = sum(_promises(b.parts()).get(helper, 0) for b in self.bills if b is not bill)
+            elsewhere = sum(promises(b.parts()).get(helper, 0) for b in self.bills if b is not bill)
             unpaid = gross - sum(at_dawn.values()) - bill.paid()
             limits = [gross * sponsor.percent // 100, sponsor.cap - elsewhere, rest]
             limits += [at_dawn.get(helper, 0) + max(0, unpaid)]
@@ -330,56 +310,3 @@ class Household:
         bill.bases.append(basis)
         bill.lines += [Line(day, payer, units, why, basis) for payer, units in changes.items() if units]
         return True
-
-    # How money moves between bills and credit
-
-    def _free(self, bill: Bill, day: date) -> None:
-        """What is paid beyond a smaller share becomes credit, of the newest receipt first."""
-        over = -bill.owed()
-        for number in reversed(range(len(self.receipts))):
-            part = min(over, bill.money_on(number))
-            if part > 0:
-                bill.placed.append(Placed(day, number, -part, "freed"))
-                self.receipts[number].credit += part
-                over -= part
-
-    def _return_used(self, bill: Bill, units: int, day: date) -> None:
-        """Where a bill asks again for what it freed today, what that paid on other bills comes back first."""
-        for number, receipt in enumerate(self.receipts):
-            freed = -sum(p.units for p in bill.placed if (p.day, p.receipt, p.kind) == (day, number, "freed"))
-            for other in reversed(self.in_order()):
-                todays = [p for p in other.placed if (p.day, p.receipt) == (day, number)]
-                used = sum(p.units for p in todays if p.kind in ("used", "returned"))
-                part = min(units, freed, used)
-                if other is bill or part <= 0:
-                    continue
-                other.placed.append(Placed(day, number, -part, "returned"))
-                receipt.credit += part
-                units, freed = units - part, freed - part
-
-    def _use_credit(self, day: date, of: list[int] | None = None) -> None:
-        """Credit pays what is owed, the oldest receipt first."""
-        for number in range(len(self.receipts)) if of is None else of:
-            receipt = self.receipts[number]
-            for bill in self.in_order():
-                part = min(receipt.credit, max(0, bill.owed()))
-                if part:
-                    bill.placed.append(Placed(day, number, part, "paid" if of else "used"))
-                    receipt.credit -= part
-
-
-def _before_sponsors(parts: dict[str, int]) -> dict[str, int]:
-    """The payers' parts when what sponsors promise is still the member's."""
-    merged: dict[str, int] = {}
-    for payer, units in parts.items():
-        key = "member" if payer.startswith("sponsor") else payer
-        merged[key] = merged.get(key, 0) + units
-    return merged
-
-
-def _promises(parts: dict[str, int]) -> dict[int, int]:
-    return {
-        int(payer.split()[1]): units
-        for payer, units in parts.items()
-        if payer.startswith("sponsor") and units
-    }

@@ -39,8 +39,8 @@ class Line(NamedTuple):
 class Placed(NamedTuple):
     """Units of a receipt on a bill from a day on.
 
-    `kind`: paid, used (credit that pays it), returned (credit that leaves it on the same day for the bill that
-    had freed it), freed (a smaller bill needs them no more), taken (reversal or refund).
+    `kind`: paid, used (credit that pays it), returned (credit that leaves it on the same day for the bill
+    that had freed it), freed (a smaller bill needs them no more), taken (reversal or refund).
     """
 
     day: date
@@ -82,12 +82,18 @@ class Bill:
 
     def member_change(self, day: date) -> int:
         """By how much the member's part changed on a day, all acts of it together."""
-        return sum(l.units for l in self.lines if l.day == day and l.why != "issued" and l.payer == "member")
+        return sum(
+            line.units
+            for line in self.lines
+            if (line.day, line.payer) == (day, "member") and line.why != "issued"
+        )
 
     def correction(self, day: date) -> int:
         """The same, of the acts that corrected what the household is billed as."""
         return sum(
-            l.units for l in self.lines if l.day == day and l.why == "category" and l.payer == "member"
+            line.units
+            for line in self.lines
+            if (line.day, line.payer, line.why) == (day, "member", "category")
         )
 
     def share_at_dawn(self, day: date) -> int:
@@ -146,3 +152,20 @@ class Receipt:
     credit: int = 0
     left: int = 0
     refund: int = 0
+
+
+def before_sponsors(parts: dict[str, int]) -> dict[str, int]:
+    """The payers' parts when what sponsors promise is still the member's."""
+    merged: dict[str, int] = {}
+    for payer, units in parts.items():
+        key = "member" if payer.startswith("sponsor") else payer
+        merged[key] = merged.get(key, 0) + units
+    return merged
+
+
+def promises(parts: dict[str, int]) -> dict[int, int]:
+    return {
+        int(payer.split()[1]): units
+        for payer, units in parts.items()
+        if payer.startswith("sponsor") and units
+    }

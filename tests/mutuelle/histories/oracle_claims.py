@@ -150,8 +150,8 @@ class StateClaims:
             who = [p.name for p in people if line.day == (p.since if line.units > 0 else p.until)]
             if who:
                 return who
-        return [p.name for p in people
-                if p.since <= line.day and (p.until is None or p.until > line.day)]  # fmt: skip
+        on_bill = line.basis.people
+        return [p.name for p in people if p.name in on_bill and (p.until is None or p.until > line.day)]
 
     def _months_left(self, bill: Bill, line: Line, covered: dict[date, CoveredDay]) -> Fraction:
         whole = Fraction(bill.rules.months)

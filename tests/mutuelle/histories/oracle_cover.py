@@ -28,6 +28,7 @@ class Purchase:
     until: date
     spans: list[tuple[date, date]]  # its months
     paused: bool = False
+    void: bool = False  # paused before it opened a day
     included: set[str] = field(default_factory=set)
 
     def days_of_month(self, day: date) -> int:
@@ -92,9 +93,12 @@ class Life:
     def _resume(self, purchase: Purchase, day: date, months: int) -> None:
         """What a correction yesterday asks more must be paid for cover to go on."""
         if purchase.known < day and purchase.bill.correction(day - DAY) > 0:
+            purchase.void = purchase.void or (not purchase.paused and purchase.since >= day)
             purchase.paused = True
         if purchase.paused and months >= purchase.months:
-            purchase.paused = False
+            if purchase.void:
+                purchase.known, purchase.since = day, max(day, purchase.since)
+            purchase.paused = purchase.void = False
 
     def _buy(self, bill: Bill, day: date, before: int, months: int) -> None:
         if bill.year is not None:

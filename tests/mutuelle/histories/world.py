@@ -16,10 +16,10 @@ from mutuelle.billing import billing_runs, sponsorships
 from mutuelle.cover import cover_books, explain_facts, household_rights, member_rights
 from mutuelle.cover.household_rights import Interval
 from mutuelle.enrolment import category_proofs, enrolment, household_changes
+from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Member
-from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Login, Manager
@@ -41,6 +41,7 @@ SELECT b.kind, b.issued, l.payer, sum(l.amount) AS units FROM bill_lines l
 JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
 WHERE b.household_id = :home GROUP BY 1, 2, 3
 """)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 PHONES = {"senegal": "+2217750", "mali": "+223705", "rwanda": "+2507850"}  # how those of a country begin
 BILLS_OF_LINES = text("""
 SELECT l.id, b.issued FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
@@ -58,13 +59,13 @@ class Office:
     phones: str  # how the phones of its country begin
     asking: Manager
     approving: Manager
-    now: datetime = datetime.min.replace(tzinfo=UTC)
+    now: datetime = LONG_AGO
     numbers: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     def begin(self) -> None:
         """Forgets the clock and the ids of the history before."""
-        self.now = datetime.min.replace(tzinfo=UTC)
+        self.now = LONG_AGO
         self.chance.seed(1)
 
     def look(self) -> datetime:
@@ -99,12 +100,6 @@ class Office:
     def broken(self) -> list[str]:
         with db.transaction(db.Role.AUDITOR) as session:
             return verify.run(session).broken
-
-    def flags(self) -> list[str]:
-        """Cases for staff: none of our code may have failed."""
-        with db.transaction(db.Role.AUDITOR) as session:
-            rows = session.execute(text("SELECT kind, reason FROM flags WHERE closed_at IS NULL"))
-            return [f"{row.kind}: {row.reason}" for row in rows]
 
 
 class AskedLine(NamedTuple):
@@ -205,8 +200,10 @@ class RealHousehold:
     def sponsored(self, percent: int, cap: int, per_bill: int | None, day: date) -> None:
         terms = SponsorTerms(percent=percent, cap=cap, per_bill=per_bill, since=day, until=None)
         with self.office.role(db.Role.CONSOLE) as session:
-            row = sponsors.add(session, self.tenant, code=f"aide-{self.office.number()}", name="ONG", kind="ngo",
-                               terms=terms, by="manager:1")  # fmt: skip
+            code = f"aide-{self.office.number()}"
+            row = sponsors.add(
+                session, self.tenant, code=code, name="ONG", kind="ngo", terms=terms, by="manager:1"
+            )
             sponsorships.help_household(session, row, self.id, day, "manager:1")
 
     def sponsor_ends(self, day: date) -> None:
@@ -294,8 +291,10 @@ def opened(url: str) -> dict[str, Office]:
         place, managers = getattr(world, country), []
         with db.transaction(db.Role.LOGIN) as session:
             for login in ("bakary", "ndeye"):
-                row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=f"{login}-{country}",
-                            name=login.title(), password="x", active=True, created_at=clock.now())  # fmt: skip
+                names = {"login": f"{login}-{country}", "name": login.title(), "password": "x"}
+                row = Login(
+                    tenant_id=place.tenant_id, id=clock.new_id(), active=True, created_at=clock.now(), **names
+                )
                 session.add(row)
                 managers.append(Manager(place.tenant_id, row.id, row.name))
         offices[country] = Office(place, phones, *managers)
