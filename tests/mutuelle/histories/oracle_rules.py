@@ -38,7 +38,7 @@ class Rules:
     lead_days: int
 
     def price(self, category: str, people: int) -> dict[str, int]:
-        """What each payer owes for a whole period: the other payers' parts rounded down, the member the rest."""
+        """What each payer owes for a whole period: others rounded down, the member the rest."""
         total = self.prices[category] * min(people, self.most_people)
         parts = {}
         for other in self.others[category]:

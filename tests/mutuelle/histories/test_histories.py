@@ -6,7 +6,6 @@
 import ast
 import os
 import sys
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mutuelle import clock, db
 from mutuelle.schemes.schemes import FOLDER
-from tests.mutuelle.histories import oracle_rules, world
+from tests.mutuelle.histories import oracle_rules
 from tests.mutuelle.histories.history import DAYS, Days, History
 from tests.mutuelle.histories.world import Office
 from tests.support.templates import Database
@@ -74,17 +72,6 @@ RETURNED_CREDIT: Played = (
     4,
     "indigent",
 )
-
-
-@pytest.fixture
-def opened(module_database: Database) -> Iterator[dict[str, Office]]:
-    """The mutuelle of each country, in a database that is brought back to this state before each history."""
-    module_database.empty()
-    offices = world.opened(module_database.url)
-    module_database.keep()
-    yield offices
-    clock.install(clock.Source())
-    db.disconnect()
 
 
 def play(office: Office, database: Database, country: str, *history: Any) -> History:
