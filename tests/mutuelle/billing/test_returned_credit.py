@@ -1,4 +1,4 @@
-"""Credit that a bill freed and asks for again on the same day comes back only where it still is."""
+"""Money that a smaller bill freed, beside money that was taken back."""
 
 from collections.abc import Iterator
 
@@ -32,3 +32,16 @@ def test_a_payment_is_taken_back_between_a_proof_and_its_refusal_of_one_day(worl
     take_back(household, payment, 10_500)
     is_refused(household)
     assert (household.stands().owed, household.stands().credit) == (11_500, 0)
+
+
+def test_what_is_freed_after_a_reversal_was_paid_all_the_same(world: World) -> None:
+    household = BilledHousehold(world.senegal, born=(1985, 1990))
+    payment = household.pays(7_000)
+    take_back(household, payment, 100)
+    household.pays(1_100)  # covers from day 30 on
+    later(household, 70)
+    proves_indigence(household)  # eleven months to come: 7 000 x 11 / 12 back
+    assert household.parts() == {"member": 584, "state": 13_417}
+    later(household, 71)
+    household.adds(born=1970)  # 7 000 x 11 / 12 more of the State
+    assert household.parts() == {"member": 584, "state": 19_834}
