@@ -40,6 +40,12 @@ GAPS = st.one_of(
     st.integers(0, 200),
     st.tuples(st.just("end"), st.sampled_from([-32, -31, -30, -1, 0, 1, 2, 40])),
 )
+TARIFF = st.tuples(st.just("new tariff"))
+DAYS_OF_TARIFFS = st.lists(
+    st.tuples(GAPS, st.lists(st.one_of(ACTS, ACTS, ACTS, TARIFF), min_size=1, max_size=4)),
+    min_size=4,
+    max_size=8,
+)
 DAYS = st.lists(st.tuples(GAPS, st.lists(ACTS, min_size=1, max_size=4)), min_size=4, max_size=8)
 
 
@@ -224,6 +230,12 @@ class History:
                 issued = bill.issued if bill else None
                 assert issued == line.issued, self.story(f"{day} is asked for {line.name}, and the bills")
                 day += DAY
+
+    def _new_tariff(self) -> None:
+        """The mutuelle applies the rules of today (`mutuelle schemes apply`)."""
+        self.note("new tariff applied")
+        self.real.new_tariff(self.day)
+        self.oracle.new_tariff(self.day)
 
     # What must agree
 

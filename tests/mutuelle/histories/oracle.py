@@ -264,7 +264,7 @@ class Household(Purse):
     def _rules_for(self, bill: Bill, why: str, begins: date | None, day: date) -> Rules | None:
         """A tariff that counts at once takes bills over; a bill that opened nothing follows today's rules."""
         so_far, today = bill.bases[-1].rules, in_force(self.versions, day)
-        if begins is None and today.since > so_far.since:
+        if begins is None:
             return today
         if why != "rule":
             return so_far

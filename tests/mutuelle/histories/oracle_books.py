@@ -127,16 +127,16 @@ class Bill:
         counted: list[tuple[date, int]] = []
         for receipt in sorted({placed.receipt for placed in self.placed}):
             own = [placed for placed in self.placed if placed.receipt == receipt]
-            taken = -sum(placed.units for placed in own if placed.kind == "taken" and placed.day <= by)
+            taken = [placed for placed in own if placed.kind == "taken" and placed.day <= by]
+            last = max((placed.day for placed in taken), default=date.min)
             freed = [placed for placed in own if placed.kind in ("freed", "returned")]
-            if taken:
-                taken -= sum(placed.units for placed in freed if placed.day <= by)
-                freed = [placed for placed in freed if placed.day > by]
+            never = -sum(placed.units for placed in taken)
+            never -= sum(placed.units for placed in freed if placed.day <= last)
             for payment in (placed for placed in own if placed.kind in ("paid", "used")):
-                gone = min(taken, payment.units)
-                taken -= gone
+                gone = min(never, payment.units)
+                never -= gone
                 counted.append((max(payment.day, self.issued), payment.units - gone))
-            counted += [(placed.day, placed.units) for placed in freed]
+            counted += [(placed.day, placed.units) for placed in freed if placed.day > last]
         return counted
 
 

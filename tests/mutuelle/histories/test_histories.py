@@ -6,6 +6,7 @@
 import ast
 import os
 import sys
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mutuelle.schemes.schemes import FOLDER
+from mutuelle.schemes import schemes
+from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests.mutuelle.histories import oracle_rules
-from tests.mutuelle.histories.history import DAYS, Days, History
+from tests.mutuelle.histories.history import DAYS, DAYS_OF_TARIFFS, Days, History
 from tests.mutuelle.histories.world import Office
 from tests.support.templates import Database
 
-HISTORIES = int(os.environ.get("HISTORIES", "6"))
+HISTORIES = int(os.environ.get("HISTORIES", "4"))
 Played = tuple[Days, date, int, str]  # what happens, the first day, people, the category they say
 
 # Shrinking plays a long history again and again: it stops at the test's timeout, which HISTORIES lifts.
@@ -47,6 +49,14 @@ def histories(starts: list[date], categories: list[str]) -> st.SearchStrategy[Pl
 EXAMPLES = {
     "senegal": histories(ROLLING, ["general", "general", "indigent"]),
     "mali": histories(ROLLING, ["general", "general", "indigent"]),
+    "tariffs": st.tuples(
+        DAYS_OF_TARIFFS,
+        st.sampled_from(ROLLING),
+        st.integers(1, 4),
+        st.sampled_from(["general", "general", "indigent"]),
+        st.sampled_from(["at-once", "next-period"]),
+        st.sampled_from([5_000, 9_000]),
+    ),
     "rwanda": histories(FIXED, ["level-1", "level-2", "level-3", "level-4"]),
 }
 BOOKS = {
@@ -54,6 +64,46 @@ BOOKS = {
     "mali": ("ml-mutuelle.toml", ["indigent", "general"]),
     "rwanda": ("rw-cbhi.toml", ["level-1", "level-2", "level-3", "level-4", "level-5"]),
 }
+
+# A dearer tariff of Senegal, from a day in the middle of most histories on.
+NEWER = """
+[[versions]]
+from = 2027-08-01
+like = 2020-01-01
+source = "made up for a test"
+[versions.adjustment]
+prorata = "months"
+tariff = "{tariff}"
+source = "made up for a test"
+"""
+CATEGORY = """
+[[versions.categories]]
+code = "{code}"
+label = {{ fr = "x", en = "x" }}
+price = {{ year = {price} }}
+billed_as = "general"
+{evidence}
+source = "made up for a test"
+[[versions.categories.others]]
+payer = "state"
+part = "{part}"
+source = "made up for a test"
+"""
+
+
+def newer_rules(tariff: str, price: int) -> str:
+    """Returns the text of a newer version of Senegal's rule book, at this price a person."""
+    proof = 'evidence = "x"\nevidence_months = 12'
+    kinds = (("general", "", "0.5"), ("indigent", proof, "1"), ("scholarship", proof, "1"))
+    return NEWER.format(tariff=tariff) + "".join(
+        CATEGORY.format(code=code, price=price, evidence=evidence, part=part)
+        for code, evidence, part in (
+            ("general", "", "0.5"),
+            ("indigent", proof, "1"),
+            ("scholarship", proof, "1"),
+        )
+    )
+
 
 # Credit that a bill of the same day asked for again counted as taken back by the operator, and left dues
 # while the joining fee stayed paid.
@@ -76,15 +126,27 @@ RETURNED_CREDIT: Played = (
 
 def play(office: Office, database: Database, country: str, *history: Any) -> History:
     """Plays one history in an emptied mutuelle, and asks the questions of `mutuelle verify` at its end."""
-    days, start, people, category = history
+    days, start, people, category, *newer = history
     book, categories = BOOKS[country]
     database.restore()
     office.begin()
-    versions = oracle_rules.read((FOLDER / book).read_text(encoding="utf-8"))
+    text = "".join([(FOLDER / book).read_text(encoding="utf-8"), *newer])
+    versions = oracle_rules.read(text)
     played = History(office, versions, categories, start, [1985, 1990, 2015, 2019][:people], category)
     played.play(days)
     assert office.broken() == [], played.story("verify")
     return played
+
+
+def play_with_tariff(office: Office, database: Database, *history: Any) -> History:
+    """The same in Senegal, whose rule book gets a newer version."""
+    *first, tariff, price = history
+    text = newer_rules(tariff, price)
+    book = tomllib.loads((FOLDER / BOOKS["senegal"][0]).read_text(encoding="utf-8") + text)
+    books = {**schemes.load(), "SN-CMU": Scheme.model_validate(book)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schemes, "known", lambda: books)
+        return play(office, database, "senegal", *first, text)
 
 
 @ANY
@@ -93,6 +155,14 @@ def test_a_history_in_senegal_is_what_the_documents_say(
     opened: dict[str, Office], module_database: Database, history: Played
 ) -> None:
     play(opened["senegal"], module_database, "senegal", *history)
+
+
+@ANY
+@given(EXAMPLES["tariffs"])
+def test_a_history_with_a_new_tariff_is_what_the_documents_say(
+    opened: dict[str, Office], module_database: Database, history: Played
+) -> None:
+    play_with_tariff(opened["senegal"], module_database, *history)
 
 
 @ANY

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, db
-from mutuelle.billing import billing_runs, sponsorships
+from mutuelle.billing import billing_runs, rule_changes, sponsorships
 from mutuelle.cover import cover_books, explain_facts, household_rights, member_rights
 from mutuelle.cover.household_rights import Interval
 from mutuelle.enrolment import category_proofs, enrolment, household_changes
@@ -209,6 +209,10 @@ class RealHousehold:
     def sponsor_ends(self, day: date) -> None:
         with self.office.role(db.Role.CONSOLE) as session:
             sponsorships.end_help(session, self.tenant, self.id, day, "manager:1")
+
+    def new_tariff(self, day: date) -> None:
+        with self.office.role(db.Role.WORKER) as session:
+            rule_changes.apply(session, self.tenant, [self.id], day, day)
 
     def asks_state(self, first: date, until: date, again: bool) -> list["AskedLine"]:
         """Drafts a claim on the State. Returns its lines; none if nothing is to be asked."""
