@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mutuelle.schemes import schemes
@@ -25,10 +25,13 @@ from tests.support.templates import Database
 HISTORIES = int(os.environ.get("HISTORIES", "4"))
 Played = tuple[Days, date, int, str]  # what happens, the first day, people, the category they say
 
-# Shrinking plays a long history again and again: it stops at the test's timeout, which HISTORIES lifts.
+# Without HISTORIES the same few are played each time: rare histories still break promises (see the guide).
+# They are not shrunk, because that plays a long history again and again for minutes.
 ANY = settings(
     max_examples=HISTORIES,
     print_blob=True,
+    derandomize="HISTORIES" not in os.environ,
+    phases=[Phase.explicit, Phase.generate],
     report_multiple_bugs=False,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
