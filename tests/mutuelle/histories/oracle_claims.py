@@ -57,7 +57,8 @@ class Part:
             if day < self.since:
                 continue
             so_far += weights[day]
-            total = self.units * min(Fraction(1), so_far / self.months)
+            # Nothing is left to ask for in a bill of which every month was covered.
+            total = self.units * min(Fraction(1), so_far / self.months) if self.months > 0 else Fraction(0)
             for number, (units, since, months) in enumerate(self.takes):
                 if day >= since and months > 0:
                     taken[number] += weights[day]

@@ -97,7 +97,6 @@ source = "made up for a test"
 def newer_rules(tariff: str, price: int) -> str:
     """Returns the text of a newer version of Senegal's rule book, at this price a person."""
     proof = 'evidence = "x"\nevidence_months = 12'
-    kinds = (("general", "", "0.5"), ("indigent", proof, "1"), ("scholarship", proof, "1"))
     return NEWER.format(tariff=tariff) + "".join(
         CATEGORY.format(code=code, price=price, evidence=evidence, part=part)
         for code, evidence, part in (
