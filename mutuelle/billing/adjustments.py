@@ -31,7 +31,8 @@ def apply(
     """Prices the household's dues bills under way anew, and writes the differences.
 
     Call it in the transaction that changed the household's members, its category or its sponsor, or that
-    corrects its bill. Each bill keeps its rules, and covers as many people, up to the same ages, as the rules
+    corrects its bill. A bill of which every month is to come is priced whole, because money that was taken
+    back and paid again buys all its months anew. Each bill keeps its rules, and covers as many people, up to the same ages, as the rules
     it was written under. Money beyond a smaller member share becomes credit, which pays other open bills.
     Rights are recomputed. The household gets an SMS if its own share changed, unless the reason is a sponsor:
     the caller queues that SMS. Returns the adjustment of the first bill, or None if no price changes. Refused
@@ -91,7 +92,7 @@ def _adjust(
         tariff = _tariff(day, version, end, months_left) if reason == AdjustmentReason.RULE else day.tariff
         months = version.option(bill.option).months
         shares = day_basis.net_shares(day, end, _price(bill), months_today[bill.id], months, tariff)
-        if covered_from is None:
+        if covered_from is None or months_today[bill.id] == months:
             months_left, shares = months, day_basis.whole_shares(day, end, _price(bill))
         more, bill_now = shares.get(MEMBER, 0), bills_now[bill.id]
         promises = sponsors.share_changes(

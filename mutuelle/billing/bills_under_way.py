@@ -49,13 +49,13 @@ def _months_to_come(bill: BillState, months: int, periods: Sequence[CoverPeriod]
     """Returns how many of a bill's `months` are to come on a day.
 
     In a fixed year these are the months until its end, else those not yet bought and those bought that are
-    not over. `periods` are the cover periods bought by this bill.
+    not over, counted as `BoughtMonths` counts them, also where a correction pauses the cover. `periods` are
+    the cover periods bought by this bill.
     """
     if bill.period_until is not None:
         return min(months, _months_until(day, bill.period_until))
-    bought = max((period.stage.months for period in periods), default=0)
-    covered_until = max((period.until for period in periods), default=date.min)
-    return months - bought + min(bought, _months_until(day, covered_until))
+    bought_by_stage = {period.stage: period.bought for period in periods}
+    return months - sum(int(bought.months_before(day)) for bought in bought_by_stage.values())
 
 
 def _months_until(day: date, until: date) -> int:

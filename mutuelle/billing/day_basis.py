@@ -101,7 +101,7 @@ def net_shares(
 def whole_shares(day: DayBasis, end: PriceBasis, price: PriceOf) -> dict[str, int]:
     """Returns by how much each payer's share is still to change, so that the whole price is that of `end`.
 
-    For a bill that has opened nothing. Payers whose share stays as it is are left out. Pure.
+    For a bill of which every month is to come. Payers whose share stays as it is are left out. Pure.
     """
     return difference(day.standing, price(end), 1, 1)
 

@@ -128,6 +128,8 @@ class Position:
     next_opening: NextOpening
 
 
+# Credit that paid a bill and left it on the same day, for another bill that asked for it again (Reason
+# CREDIT_RETURNED), was freed like what a smaller bill frees: nobody took it back.
 # Columns that hold the whole books of the household `home`; a caller may select more beside them.
 BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
@@ -149,7 +151,8 @@ BOOKS = """
         WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id
         ORDER BY b.kind, b.issued, b.id) b) AS bills,
     (SELECT coalesce(json_agg(m), '[]') FROM (
-        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed
+        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id,
+            a.adjustment_id IS NOT NULL OR a.reason = 'a change of the same day was taken back' AS freed
         FROM allocations a
         JOIN bill_lines l
             ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'

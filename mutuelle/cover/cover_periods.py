@@ -105,15 +105,15 @@ def change_days(bill: BillState) -> set[date]:
 def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPayment, ...]:
     """The money that counts after every reversal up to the day `by`; no payment goes below 0.
 
-    Money that a decrease freed is off the bill from its own day. Once a reversal takes back its receipt, that
-    part was never paid either.
+    Money that a decrease freed is off the bill from its own day. Once a reversal takes back its receipt, what
+    had been freed of it by then was never paid either.
     """
     ordered = sorted(paid, key=lambda p: (p.on, p.amount, str(p.receipt), str(p.bill_id)))
     money = [p for p in ordered if p.amount > 0]
     reversals = [p for p in ordered if p.amount < 0 and p.on <= by and not p.freed]
-    reversed_receipts = {(p.bill_id, p.receipt) for p in reversals if p.receipt is not None}
+    reversed_on = {(p.bill_id, p.receipt): p.on for p in reversals if p.receipt is not None}  # the last day
     freed = [p for p in ordered if p.freed]
-    never_paid = [p for p in freed if (p.bill_id, p.receipt) in reversed_receipts and p.on <= by]
+    never_paid = [p for p in freed if p.on <= reversed_on.get((p.bill_id, p.receipt), date.min)]
     for reversal in (*reversals, *never_paid):
         money = _without(money, reversal)
     still_freed = [p for p in freed if p not in never_paid]

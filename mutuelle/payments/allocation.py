@@ -141,11 +141,12 @@ def withdraw(
 ) -> Withdrawal:
     """Withdraws up to `units` from parts of these kinds, bills last, to the ledger address `to`.
 
-    Money of refunds is never among them: it belongs to a decided refund (`refund_reversals`).
+    `parts` are in the order of `receipts.parts_of`. What was paid last leaves first: the joining fee before
+    dues, so that the money that is left goes on opening rights (decision 0004). Money of refunds is never among them: it belongs to a decided refund (`refund_reversals`).
     """
     withdrawal, order = Withdrawal(), {kind: place for place, kind in enumerate(WITHDRAWAL_ORDER)}
     sources = [part for part in parts if part.kind in kinds and part.amount > 0]
-    for part in sorted(sources, key=lambda part: (order[part.kind], str(part.bill_line_id))):
+    for part in sorted(reversed(sources), key=lambda part: order[part.kind]):
         share = min(units, part.amount)
         if not share:
             break
@@ -260,23 +261,27 @@ def _credit_receipts(session: Session, household: HouseholdKey) -> list[tuple[Re
     return [(receipt, units) for receipt, units in credits if units > 0]
 
 
-# What credit has paid on a day on other bills, the youngest bill first, from receipts of which the bill
-# `bill` freed units on that day.
+# What credit has paid on a day on other bills and is still there, the joining fee first, then the youngest bill
+# of dues, from receipts of which the bill `bill` freed units on that day.
 _FREED_AND_USED = text("""
-SELECT a.receipt_id, a.bill_line_id, sum(a.amount) AS units, max(f.freed) AS freed
-FROM allocations a
-JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id
-JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
-JOIN (
-    SELECT x.tenant_id, x.receipt_id, sum(x.amount) AS freed FROM allocations x
-    JOIN adjustments j ON j.tenant_id = x.household_tenant_id AND j.id = x.adjustment_id
-    WHERE x.household_tenant_id = :tenant AND x.household_id = :home AND x.kind = 'credit'
-        AND x.on_day = :day AND j.bill_id = :bill
-    GROUP BY 1, 2
-) f ON f.tenant_id = a.tenant_id AND f.receipt_id = a.receipt_id
-WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' AND a.on_day = :day
-    AND a.reason = ANY(:reasons) AND l.bill_id <> :bill
-GROUP BY a.receipt_id, a.bill_line_id, b.issued, b.id
-HAVING sum(a.amount) > 0
-ORDER BY b.issued DESC, b.id DESC, a.receipt_id
+SELECT u.* FROM (
+    SELECT a.receipt_id, a.bill_line_id, b.kind, b.issued, b.id, max(f.freed) AS freed,
+        least(sum(a.amount), coalesce(
+            sum(a.amount) FILTER (WHERE a.on_day = :day AND a.reason = ANY(:reasons)), 0)) AS units
+    FROM allocations a
+    JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id
+    JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+    JOIN (
+        SELECT x.tenant_id, x.receipt_id, sum(x.amount) AS freed FROM allocations x
+        JOIN adjustments j ON j.tenant_id = x.household_tenant_id AND j.id = x.adjustment_id
+        WHERE x.household_tenant_id = :tenant AND x.household_id = :home AND x.kind = 'credit'
+            AND x.on_day = :day AND j.bill_id = :bill
+        GROUP BY 1, 2
+    ) f ON f.tenant_id = a.tenant_id AND f.receipt_id = a.receipt_id
+    WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill'
+        AND l.bill_id <> :bill
+    GROUP BY a.receipt_id, a.bill_line_id, b.kind, b.issued, b.id
+) u
+WHERE u.units > 0
+ORDER BY u.kind DESC, u.issued DESC, u.id DESC, u.receipt_id
 """)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, crypto, inserts, seals
+from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.db import Row
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.organisation.tenants import OperatorAccount
@@ -255,17 +256,28 @@ def version(session: Session, receipt: Receipt) -> int:
 
 
 def parts_of(session: Session, receipt: Receipt) -> list[ReceiptPart]:
-    """Returns where the units of `receipt` are now, without what adds up to 0."""
+    """Returns where the units of `receipt` are now, without what adds up to 0.
+
+    Units on bills are in the order in which bills are paid: dues before joining fees, the oldest first.
+    """
     columns = (
         Allocation.kind,
         Allocation.household_tenant_id,
         Allocation.household_id,
         Allocation.bill_line_id,
     )
-    query = select(*columns, func.sum(Allocation.amount)).where(
-        Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id
+    payment_order = (Bill.kind, Bill.issued, Bill.id)
+    line = (BillLine.tenant_id == Allocation.household_tenant_id) & (BillLine.id == Allocation.bill_line_id)
+    query = (
+        select(*columns, func.sum(Allocation.amount))
+        .outerjoin(BillLine, line)
+        .outerjoin(Bill, (Bill.tenant_id == BillLine.tenant_id) & (Bill.id == BillLine.bill_id))
+        .where(Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
+        .group_by(*columns, *payment_order)
+        .having(func.sum(Allocation.amount) != 0)
+        .order_by(*payment_order, *columns)
     )
-    rows = session.execute(query.group_by(*columns).having(func.sum(Allocation.amount) != 0)).all()
+    rows = session.execute(query).all()
     return [
         ReceiptPart(PartKind(kind), int(units), (tenant, household) if tenant and household else None, line)
         for kind, tenant, household, line, units in rows
