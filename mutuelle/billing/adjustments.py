@@ -32,12 +32,12 @@ def apply(
 
     Call it in the transaction that changed the household's members, its category or its sponsor, or that
     corrects its bill. A bill of which every month is to come is priced whole, because money that was taken
-    back and paid again buys all its months anew. Each bill keeps its rules, and covers as many people, up to the same ages, as the rules
-    it was written under. Money beyond a smaller member share becomes credit, which pays other open bills.
-    Rights are recomputed. The household gets an SMS if its own share changed, unless the reason is a sponsor:
-    the caller queues that SMS. Returns the adjustment of the first bill, or None if no price changes. Refused
-    if no member is left, if the scheme covers only whole households and this one is too large, or if the
-    category must be proven first.
+    back and paid again buys all its months anew. Each bill keeps its rules, and covers as many people, up to
+    the same ages, as the rules it was written under. Money beyond a smaller member share becomes credit,
+    which pays other open bills. Rights are recomputed. The household gets an SMS if its own share changed,
+    unless the reason is a sponsor: the caller queues that SMS. Returns the adjustment of the first bill, or
+    None if no price changes. Refused if no member is left, if the scheme covers only whole households and
+    this one is too large, or if the category must be proven first.
     """
     return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
 

@@ -111,7 +111,9 @@ def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPay
     ordered = sorted(paid, key=lambda p: (p.on, p.amount, str(p.receipt), str(p.bill_id)))
     money = [p for p in ordered if p.amount > 0]
     reversals = [p for p in ordered if p.amount < 0 and p.on <= by and not p.freed]
-    reversed_on = {(p.bill_id, p.receipt): p.on for p in reversals if p.receipt is not None}  # the last day
+    reversed_on: dict[tuple[UUID, UUID | None], date] = {  # the last day of each
+        (p.bill_id, p.receipt): p.on for p in reversals if p.receipt is not None
+    }
     freed = [p for p in ordered if p.freed]
     never_paid = [p for p in freed if p.on <= reversed_on.get((p.bill_id, p.receipt), date.min)]
     for reversal in (*reversals, *never_paid):

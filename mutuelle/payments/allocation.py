@@ -142,11 +142,12 @@ def withdraw(
     """Withdraws up to `units` from parts of these kinds, bills last, to the ledger address `to`.
 
     `parts` are in the order of `receipts.parts_of`. What was paid last leaves first: the joining fee before
-    dues, so that the money that is left goes on opening rights (decision 0004). Money of refunds is never among them: it belongs to a decided refund (`refund_reversals`).
+    dues, so that the money that is left goes on opening rights (decision 0004). Money of refunds is never
+    among them: it belongs to a decided refund (`refund_reversals`).
     """
     withdrawal, order = Withdrawal(), {kind: place for place, kind in enumerate(WITHDRAWAL_ORDER)}
-    sources = [part for part in parts if part.kind in kinds and part.amount > 0]
-    for part in sorted(reversed(sources), key=lambda part: order[part.kind]):
+    last_paid_first = [part for part in reversed(parts) if part.kind in kinds and part.amount > 0]
+    for part in sorted(last_paid_first, key=lambda part: order[part.kind]):
         share = min(units, part.amount)
         if not share:
             break
@@ -261,8 +262,8 @@ def _credit_receipts(session: Session, household: HouseholdKey) -> list[tuple[Re
     return [(receipt, units) for receipt, units in credits if units > 0]
 
 
-# What credit has paid on a day on other bills and is still there, the joining fee first, then the youngest bill
-# of dues, from receipts of which the bill `bill` freed units on that day.
+# What credit has paid on a day on other bills and is still there, the joining fee first, then the youngest
+# bill of dues, from receipts of which the bill `bill` freed units on that day.
 _FREED_AND_USED = text("""
 SELECT u.* FROM (
     SELECT a.receipt_id, a.bill_line_id, b.kind, b.issued, b.id, max(f.freed) AS freed,

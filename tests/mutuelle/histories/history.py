@@ -87,7 +87,7 @@ class History:
     def pass_days(self, gap: int | tuple[str, int]) -> None:
         if isinstance(gap, tuple):
             covered = self.oracle.covered(self.day, self.day + AHEAD * DAY)
-            last = max((day for day, whom in covered.items() if whom.household), default=self.day)
+            last = max((day for day, state in covered.items() if state.household), default=self.day)
             self.day = max(self.day, last + gap[1] * DAY)
         else:
             self.day += gap * DAY
@@ -189,7 +189,7 @@ class History:
         if until < self.oracle.first:
             return
         name = self.oracle.people[number % len(self.oracle.people)].name if answer == "rejects" else None
-        if any(self._told_apart(bill.issued, "") for bill in self.oracle.dues()):
+        if any(self._claimed_name(bill.issued, "") for bill in self.oracle.dues()):
             name = None  # no member's part can be told apart
         self.note(f"asks the State up to {until}, which {answer} {name or 'all'}{', again' if again else ''}")
         expected = self.claims.draft(until, again)
@@ -197,12 +197,12 @@ class History:
         by_member = Counter[tuple[date, str]]()
         for (bill, _, member), units in expected.items():
             issued = self.oracle.bills[bill].issued
-            by_member[issued, self._told_apart(issued, member)] += units
-        asked = Counter[tuple[date, str]]()
+            by_member[issued, self._claimed_name(issued, member)] += units
+        claimed = Counter[tuple[date, str]]()
         for line in lines:
-            asked[line.issued, self._told_apart(line.issued, line.name)] += line.units
-        assert {k: v for k, v in asked.items() if v} == {k: v for k, v in by_member.items() if v}, self.story(
-            f"what the State is asked: {dict(asked)} and {dict(by_member)}"
+            claimed[line.issued, self._claimed_name(line.issued, line.name)] += line.units
+        assert {k: v for k, v in claimed.items() if v} == {k: v for k, v in by_member.items() if v}, (
+            self.story(f"what the State is asked: {dict(claimed)} and {dict(by_member)}")
         )
         self._lines_name_covered_days(lines, until)
         if answer == "cancel":
@@ -211,7 +211,7 @@ class History:
             self.real.answers_claim(name)
             self.claims.answered(expected, name)
 
-    def _told_apart(self, issued: date, name: str) -> str:
+    def _claimed_name(self, issued: date, name: str) -> str:
         """The member, or all where a member came or left on the day of the bill.
 
         The product splits a change of that day among all members, although it is for one of them
@@ -263,12 +263,12 @@ class History:
     def _agree_from(self, first: date, last: date) -> None:
         household, members = self.real.timelines()
         covered = self.oracle.covered(first, last)
-        expected = {day for day, whom in covered.items() if whom.household}
+        expected = {day for day, state in covered.items() if state.household}
         assert _open_days(household, first, last) == expected, self.story(
             _difference(_open_days(household, first, last), expected, "household")
         )
         for name, timeline in members.items():
-            expected = {day for day, whom in covered.items() if name in whom.members}
+            expected = {day for day, state in covered.items() if name in state.members}
             real = _open_days(timeline, first, last)
             assert real == expected, self.story(_difference(real, expected, name))
 

@@ -208,8 +208,8 @@ class Household(Purse):
         for bill in self.dues():
             if bill.year is None or bill.year[1] >= day or not any(bill.parts().values()):
                 continue
-            known = [day, *(taken - DAY for taken in self.taken_days())]
-            lives = [Life(self.bills, self.people, by).live_until(by) for by in known]
+            days = [day, *(loss - DAY for loss in self.taken_days())]
+            lives = [Life(self.bills, self.people, by).live_until(by) for by in days]
             if any(p.bill is bill and p.since <= p.until for life in lives for p in life.purchases):
                 continue
             basis = bill.bases[-1]._replace(day=day)
@@ -239,12 +239,10 @@ class Household(Purse):
         life = Life(self.bills, self.people, day).live_until(day)
         for bill in self.dues():
             own = [p for p in life.purchases if p.bill is bill and p.since <= p.until and not p.void]
-            left = bill.rules.months - sum(last < day for p in own for _, last in p.spans)
-            if bill.year is not None:  # in a fixed year a change counts for the whole of it
-                left = bill.rules.months if day <= bill.year[1] else 0
+            left = _months_to_come(bill, [last for p in own for _, last in p.spans], day)
             if left <= 0:
                 continue
-            begins = min((p.since for p in own if p.known < day), default=None)
+            begins = min((p.since for p in own if p.known_on < day), default=None)
             rules = self._rules_for(bill, why, begins, day)
             if rules is None or (why == "unopened" and begins is not None):
                 continue
@@ -310,3 +308,10 @@ class Household(Purse):
         bill.bases.append(basis)
         bill.lines += [Line(day, payer, units, why, basis) for payer, units in changes.items() if units]
         return True
+
+
+def _months_to_come(bill: Bill, last_days: list[date], day: date) -> int:
+    """Months that a change on `day` counts for: those not over; in a fixed year, all of it."""
+    if bill.year is not None:
+        return bill.rules.months if day <= bill.year[1] else 0
+    return bill.rules.months - sum(last < day for last in last_days)

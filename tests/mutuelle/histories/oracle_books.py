@@ -127,10 +127,10 @@ class Bill:
         counted: list[tuple[date, int]] = []
         for receipt in sorted({placed.receipt for placed in self.placed}):
             own = [placed for placed in self.placed if placed.receipt == receipt]
-            taken = [placed for placed in own if placed.kind == "taken" and placed.day <= by]
-            last = max((placed.day for placed in taken), default=date.min)
+            losses = [placed for placed in own if placed.kind == "taken" and placed.day <= by]
+            last = max((placed.day for placed in losses), default=date.min)
             freed = [placed for placed in own if placed.kind in ("freed", "returned")]
-            never = -sum(placed.units for placed in taken)
+            never = -sum(placed.units for placed in losses)
             never -= sum(placed.units for placed in freed if placed.day <= last)
             for payment in (placed for placed in own if placed.kind in ("paid", "used")):
                 gone = min(never, payment.units)

@@ -52,7 +52,7 @@ class Part:
         """What each covered day is worth in whole units, when a day weighs so much of a month."""
         worth, before = {}, 0
         so_far = Fraction(0)
-        taken = [Fraction(0)] * len(self.takes)
+        reduced = [Fraction(0)] * len(self.takes)
         for day in sorted(weights):
             if day < self.since:
                 continue
@@ -61,8 +61,8 @@ class Part:
             total = self.units * min(Fraction(1), so_far / self.months) if self.months > 0 else Fraction(0)
             for number, (units, since, months) in enumerate(self.takes):
                 if day >= since and months > 0:
-                    taken[number] += weights[day]
-                    total -= units * min(Fraction(1), taken[number] / months)
+                    reduced[number] += weights[day]
+                    total -= units * min(Fraction(1), reduced[number] / months)
             now = max(0, min(floor(total), self.left))
             worth[day], before = max(0, now - before), now
         return worth
@@ -73,7 +73,7 @@ class StateClaims:
     """The claims on the State for one household, one after the other."""
 
     household: Household
-    asked: dict[Key, int] = field(default_factory=dict)  # units that stand
+    standing: dict[Key, int] = field(default_factory=dict)  # units that stand
     days: dict[Key, set[date]] = field(default_factory=dict)  # for these days
     rejected: dict[Key, set[date]] = field(default_factory=dict)
     drafted: dict[Key, set[date]] = field(default_factory=dict)  # days of the last draft
@@ -95,8 +95,8 @@ class StateClaims:
                 skipped = set() if again else self.rejected.get(part.key, set())
                 self.drafted[part.key] = set(worth) - skipped
                 units = sum(units for day, units in worth.items() if day not in skipped)
-                if units != self.asked.get(part.key, 0):
-                    more[part.key] = units - self.asked.get(part.key, 0)
+                if units != self.standing.get(part.key, 0):
+                    more[part.key] = units - self.standing.get(part.key, 0)
         return more
 
     def answered(self, more: dict[Key, int], rejects: str | None) -> None:
@@ -105,15 +105,15 @@ class StateClaims:
             if key in more and more[key] > 0 and key[2] == rejects:
                 self.rejected[key] = days - self.days.get(key, set())
                 continue
-            self.asked[key] = self.asked.get(key, 0) + more.get(key, 0)
+            self.standing[key] = self.standing.get(key, 0) + more.get(key, 0)
             self.days[key] = self.days.get(key, set()) | days
             self.rejected[key] = self.rejected.get(key, set()) - days
 
     def _weights(self, bill: Bill, name: str, covered: dict[date, CoveredDay]) -> dict[date, Fraction]:
         """What part of a month each day is on which the bill covered the member."""
         weights = {}
-        for day, whom in covered.items():
-            by, days = whom.members.get(name, (None, 1))
+        for day, state in covered.items():
+            by, days = state.members.get(name, (None, 1))
             if by is bill:
                 weights[day] = Fraction(1, days)
         return weights
@@ -160,7 +160,7 @@ class StateClaims:
             return whole
         if bill.year is not None:
             return whole - months_before(bill, line.day)
-        days = [whom.household for day, whom in covered.items() if day < line.day]
+        days = [state.household for day, state in covered.items() if day < line.day]
         return whole - sum((Fraction(1, by[1]) for by in days if by and by[0] is bill), Fraction(0))
 
     def _eligible(self, part: Part, covered: dict[date, CoveredDay], bill: Bill) -> bool:
@@ -168,7 +168,7 @@ class StateClaims:
         category = part.line.basis.category
         if part.line.basis.rules.billed_as[category] == category:
             return True
-        days = [day for day, whom in covered.items() if whom.household and whom.household[0] is bill]
+        days = [day for day, state in covered.items() if state.household and state.household[0] is bill]
         first = max(min(days, default=date.min), part.line.day)
         return any(proof.code == category and proof.since <= first
                    and (proof.until is None or first <= proof.until)

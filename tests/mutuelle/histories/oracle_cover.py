@@ -19,11 +19,11 @@ from tests.mutuelle.histories.oracle_rules import DAY, month_later
 
 @dataclass
 class Purchase:
-    """Months that a bill's money opened on the day `known`, from `since` to `until`."""
+    """Months that a bill's money opened on the day `known_on`, from `since` to `until`."""
 
     bill: Bill
     months: int  # of the bill that are open with this purchase
-    known: date
+    known_on: date
     since: date
     until: date
     spans: list[tuple[date, date]]  # its months
@@ -92,12 +92,12 @@ class Life:
 
     def _resume(self, purchase: Purchase, day: date, months: int) -> None:
         """What a correction yesterday asks more must be paid for cover to go on."""
-        if purchase.known < day and purchase.bill.correction(day - DAY) > 0:
+        if purchase.known_on < day and purchase.bill.correction(day - DAY) > 0:
             purchase.void = purchase.void or (not purchase.paused and purchase.since >= day)
             purchase.paused = True
         if purchase.paused and months >= purchase.months:
             if purchase.void:
-                purchase.known, purchase.since = day, max(day, purchase.since)
+                purchase.known_on, purchase.since = day, max(day, purchase.since)
             purchase.paused = purchase.void = False
 
     def _buy(self, bill: Bill, day: date, before: int, months: int) -> None:

@@ -27,8 +27,8 @@ def test_who_comes_on_the_day_of_the_bill_is_claimed_for_alone(opened: dict[str,
     household.joins(1971)
     household.pays(7_000)
     office.on(ASKED)
-    asked = units_by_member(household.asks_state(JOINED, date(2027, 6, 1), again=False))
-    assert asked == {"P0": 875, "P1": 875}  # 3 500 x 3 / 12
+    claimed = units_by_member(household.asks_state(JOINED, date(2027, 6, 1), again=False))
+    assert claimed == {"P0": 875, "P1": 875}  # 3 500 x 3 / 12
 
 
 @pytest.mark.xfail(strict=True, reason="what a refusal takes off leaves the line whose proof is over")
@@ -49,5 +49,5 @@ def test_the_state_is_asked_for_its_half_after_a_proof_was_refused(opened: dict[
     household.pays(7_000)
     assert household.parts()["dues", date(2027, 1, 29), "state"] == 7_000
     office.on(ASKED)
-    asked = units_by_member(household.asks_state(JOINED, date(2027, 6, 1), again=False))
-    assert asked == {"P0": 875, "P1": 875}
+    claimed = units_by_member(household.asks_state(JOINED, date(2027, 6, 1), again=False))
+    assert claimed == {"P0": 875, "P1": 875}
