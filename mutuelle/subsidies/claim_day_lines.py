@@ -115,7 +115,7 @@ class DayClaims:
         parts: list[LinePart] = []
         for payable in payables:
             version = schemes.get(payable.scheme).version(payable.version)
-            members = members_who_changed(self.household.members, payable)
+            members = members_who_changed(self.household.members, payable, version)
             members = members or members_covered(self.household.members, payable, version)
             months = self._months_left(payable)
             if not members:

@@ -170,12 +170,17 @@ class StateClaims:
     def _members(self, bill: Bill, line: Line) -> list[str]:
         """Whom a line is for, the head first."""
         people = self.household.people
-        if line.why == "household" and line.day != bill.issued:
+        present = [p.name for p in people if p.until is None or p.until > line.day]
+        on_bill = [name for name in present if name in line.basis.people]
+        if line.why != "household":
+            return on_bill
+        if line.day != bill.issued:
             who = [p.name for p in people if line.day == (p.since if line.units > 0 else p.until)]
-            if who:
-                return who
-        on_bill = line.basis.people
-        return [p.name for p in people if p.name in on_bill and (p.until is None or p.until > line.day)]
+            return who or on_bill
+        # On the day of the bill who came is who was not on it before; who left never had a part of it.
+        place = next(place for place, basis in enumerate(bill.bases) if basis is line.basis)
+        came = [name for name in on_bill if name not in bill.bases[place - 1].people]
+        return came if came and line.units > 0 else on_bill
 
     def _months_left(self, bill: Bill, line: Line, covered: dict[date, CoveredDay]) -> Fraction:
         whole = Fraction(bill.rules.months)

@@ -1,9 +1,7 @@
-"""Differences between the documents and the product that the histories found and that are not mended yet."""
+"""Differences between the documents and the product that the random histories found, each as a story."""
 
 from collections import Counter
 from datetime import date
-
-import pytest
 
 from tests.mutuelle.histories.world import AskedLine, Office, RealHousehold
 
@@ -17,9 +15,8 @@ def units_by_member(lines: list[AskedLine]) -> Counter[str]:
     return units
 
 
-@pytest.mark.xfail(strict=True, reason="a change on the day of the bill is split among all its members")
 def test_who_comes_on_the_day_of_the_bill_is_claimed_for_alone(opened: dict[str, Office]) -> None:
-    """`claim_amounts`: a change because a member came falls to that member alone. P0 is asked 1 312 now."""
+    """`claim_amounts`: a change because a member came falls to that member alone."""
     office = opened["senegal"]
     office.begin()
     office.on(JOINED)
