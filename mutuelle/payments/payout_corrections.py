@@ -141,12 +141,12 @@ def _match_reversal(
     today, due = tenants.today(session, receipt.tenant_id), row.due
     moves: list[Move] = []
     to_households: list[tuple[HouseholdKey, Money]] = []
-    for taken in _moves_of(session, receipt, reversal, row):
-        amount = Money(min(due, taken.amount.units), receipt.currency)
-        kind, due = _kind_of(taken), due - amount.units
+    for move in _moves_of(session, receipt, reversal, row):
+        amount = Money(min(due, move.amount.units), receipt.currency)
+        kind, due = _kind_of(move), due - amount.units
         if not amount.units:
             break
-        moves.append(Move(taken.target, taken.source, amount))
+        moves.append(Move(move.target, move.source, amount))
         if kind == "outflow":
             row.from_excess += amount.units
             continue
@@ -154,7 +154,7 @@ def _match_reversal(
         part = ReceiptPart(PartKind.REFUNDED, -amount.units)
         receipts.place(session, receipt, [part], on=today, reason=Reason.REFUND_CORRECTED)
         if kind == "household":
-            to_households.append((households[taken.source], amount))
+            to_households.append((households[move.source], amount))
         elif kind == "suspense":
             part = ReceiptPart(PartKind.SUSPENSE, amount.units)
             receipts.place(session, receipt, [part], on=today, reason=Reason.REFUND_CORRECTED)

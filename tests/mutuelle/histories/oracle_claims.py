@@ -108,8 +108,10 @@ class StateClaims:
                 if worth and not any(line in proven for line in lines.values()):
                     continue
                 skipped = set() if again else self.rejected.get(part.key, set())
-                asked = self.days.get(part.key, set())
-                skipped = skipped | {day for day in worth if lines[day] not in proven and day not in asked}
+                standing_days = self.days.get(part.key, set())
+                skipped = skipped | {
+                    day for day in worth if lines[day] not in proven and day not in standing_days
+                }
                 self.drafted[part.key] = set(worth) - skipped
                 units = sum(units for day, units in worth.items() if day not in skipped)
                 if units != self.standing.get(part.key, 0):
