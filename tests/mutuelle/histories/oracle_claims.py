@@ -141,7 +141,7 @@ class StateClaims:
         lines = [(place, line) for place, line in enumerate(bill.lines)
                  if line.payer == "state" and line.day <= until and line.units]  # fmt: skip
         parts: list[Part] = []
-        for place, line in sorted(lines, key=lambda row: (row[1].day, -row[1].units)):
+        for place, line in sorted(lines, key=lambda row: claim_order(row[1])):
             months = self._months_left(bill, line, covered)
             names = self._members(bill, line)
             each, odd = divmod(abs(line.units), len(names))
@@ -203,6 +203,11 @@ class StateClaims:
         return any(proof.code == category and proof.since <= first
                    and (proof.until is None or first <= proof.until)
                    for proof in self.household.proofs)  # fmt: skip
+
+
+def claim_order(line: Line) -> tuple[date, bool, bool, int]:
+    """By day, increases first; of the decreases of a day, corrections of the category first."""
+    return line.day, line.units < 0, line.units < 0 and line.why != "category", -line.units
 
 
 def undone_first(parts: list[Part], line: Line) -> list[Part]:
