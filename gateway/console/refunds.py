@@ -16,7 +16,7 @@ from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
 from mutuelle.organisation.logins import Manager
-from mutuelle.payments import payouts, receipts, refunds
+from mutuelle.payments import payout_corrections, payouts, receipts, refunds
 from mutuelle.payments.refunds import Refund
 
 A_PAGE = 60
@@ -124,7 +124,9 @@ def correct(refund_id: UUID) -> Answer:
     transaction = _typed_transaction()
     return _decide(
         refund_id,
-        lambda session, manager, refund: refunds.correct_transaction(session, manager, refund, transaction),
+        lambda session, manager, refund: payout_corrections.correct_transaction(
+            session, manager, refund, transaction
+        ),
         "corrige-paiement",
     )
 

@@ -147,6 +147,9 @@ WORDS: dict[str, dict[str, str]] = {
         "payer's phone is not registered": "Le téléphone du payeur n'est enregistré pour aucun ménage",
         "by hand": "Rapproché à la main",
         "undone by hand": "Rapprochement annulé à la main",
+        "what the operator took back was the payout of a refund": (
+            "Ce que l'opérateur a repris était le paiement d'un remboursement"
+        ),
         "refunded": "Remboursement approuvé",
         "the operator took it back": "Repris par l'opérateur",
         "credit pays a bill": "L'avance paie une cotisation",

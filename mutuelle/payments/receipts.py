@@ -50,6 +50,7 @@ class Reason(StrEnum):
     CREDIT_USED = "credit pays a bill"
     CREDIT_RETURNED = "a change of the same day was taken back"
     BILL_REDUCED = "the bill became smaller"
+    REFUND_CORRECTED = "what the operator took back was the payout of a refund"
 
 
 class ReceiptDoor(StrEnum):

@@ -19,6 +19,7 @@ from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt
 from mutuelle.payments.refunds import Refund, RefundStatus
 
+LESS_GIVEN_BACK = "the operator gave less back than the refund that was noted as paid"
 OPERATOR = "operator"  # who acts in the trail when a line of the operator changes a refund
 
 
@@ -36,13 +37,13 @@ def take_back(session: Session, receipt: Receipt, movement: Movement) -> RefundS
     The payout that was noted under the reversal's transaction is the same money: it is seen now, and nothing
     is posted again. An approved refund shrinks by what the operator gave back, or ends, with a case.
     """
-    share, rows = RefundShare(), _locked(session, receipt)
+    share, rows = RefundShare(), lock_all(session, receipt)
     for row in _noted_under(rows, receipt, movement):
         units = min(row.due, movement.amount.units)
         row.taken_back, row.seen_at = row.taken_back + units, clock.now()
         share.units += units
         if row.due:
-            _open_case(session, receipt, "the operator gave less back than the refund that was noted as paid")
+            open_case(session, receipt, LESS_GIVEN_BACK)
     for row in rows:
         units = min(row.due, movement.amount.units - share.units)
         if row.status == RefundStatus.APPROVED and units:
@@ -52,9 +53,9 @@ def take_back(session: Session, receipt: Receipt, movement: Movement) -> RefundS
             outside = ledger.outside_of(receipt.account_id)
             share.moves.append(Move(ledger.refunds_of(receipt.account_id), outside, amount))
             _record_change(session, row, units)
-            _open_case(session, receipt, "the operator took the payment back although a refund was approved")
+            open_case(session, receipt, "the operator took the payment back although a refund was approved")
     if share.units < movement.amount.units and any(row.unseen or row.outflow_id for row in rows):
-        _open_case(session, receipt, "the operator took the payment back although a refund was paid out")
+        open_case(session, receipt, "the operator took the payment back although a refund was paid out")
     session.flush()
     return share
 
@@ -62,14 +63,14 @@ def take_back(session: Session, receipt: Receipt, movement: Movement) -> RefundS
 def end_unpayable(session: Session, receipt: Receipt) -> None:
     """Ends refunds that wait for a decision and ask for more than a reversal has left."""
     left = refunds.refundable_units(session, receipt)
-    for row in _locked(session, receipt):
+    for row in lock_all(session, receipt):
         if row.status == RefundStatus.ASKED and row.amount > left:
             _record_change(session, row, row.amount)
-            _open_case(session, receipt, "the operator took the payment back although a refund was asked")
+            open_case(session, receipt, "the operator took the payment back although a refund was asked")
     session.flush()
 
 
-def _locked(session: Session, receipt: Receipt) -> Sequence[Refund]:
+def lock_all(session: Session, receipt: Receipt) -> Sequence[Refund]:
     """Locks the refunds of a receipt. Returns them, oldest first."""
     of_receipt = (Refund.tenant_id == receipt.tenant_id, Refund.receipt_id == receipt.id)
     query = select(Refund).where(*of_receipt).order_by(Refund.asked_at, Refund.id).with_for_update()
@@ -98,6 +99,7 @@ def _record_change(session: Session, row: Refund, units: int) -> None:
     audit.record(session, row.tenant_id, OPERATOR, action, subject, **facts)
 
 
-def _open_case(session: Session, receipt: Receipt, reason: str) -> None:
+def open_case(session: Session, receipt: Receipt, reason: str) -> None:
+    """Opens a case about the refunds of a receipt for staff."""
     subject = audit.about(Subject.RECEIPT, receipt.id)
     audit.open_case(session, receipt.tenant_id, FlagKind.REFUND, subject, reason)

@@ -46,7 +46,8 @@ class Refund(Row):
     """A request to pay (part of) a receipt back. `seen` is the receipt's version when it was made.
 
     `taken_back` units of it the operator gave back itself. `seen_at` is when a line of the operator proved
-    the payout, `outflow_id` names that line if it is no reversal.
+    the payout, `outflow_id` names that line if it is no reversal. `from_excess` units of the payout are
+    booked as the excess of the reversal that it is, because the note named another transaction at first.
     """
 
     __tablename__ = "refunds"
@@ -55,6 +56,7 @@ class Refund(Row):
     receipt_id: Mapped[UUID]
     amount: Mapped[int]
     taken_back: Mapped[int] = mapped_column(default=0)
+    from_excess: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str]
     reason: Mapped[str]
     seen: Mapped[int]
@@ -151,7 +153,7 @@ def ask(
     row.seal = seals.seal("refunds", vars(row))
     session.add(row)
     session.flush()
-    _record(session, manager, "refund-asked", row)
+    record_act(session, manager, "refund-asked", row)
     return row
 
 
@@ -183,7 +185,7 @@ def approve(session: Session, manager: Manager, row: Refund) -> None:
     )
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, row.tenant_id, FlagKind.SUSPENSE, audit.about(Subject.RECEIPT, receipt.id))
-    _record(session, manager, "refund-approved", row)
+    record_act(session, manager, "refund-approved", row)
 
 
 def refuse(session: Session, manager: Manager, row: Refund) -> None:
@@ -195,7 +197,7 @@ def refuse(session: Session, manager: Manager, row: Refund) -> None:
     if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
     row.status, row.decided_by, row.decided_at = RefundStatus.REFUSED, manager.id, clock.now()
-    _record(session, manager, "refund-refused", row)
+    record_act(session, manager, "refund-refused", row)
 
 
 def mark_paid(session: Session, manager: Manager, row: Refund, transaction: str) -> None:
@@ -205,42 +207,20 @@ def mark_paid(session: Session, manager: Manager, row: Refund, transaction: str)
     "refund.transaction" when `transaction` cannot be one, "refund.received" when it brought money in, and
     "refund.used" when it is booked as something else already.
     """
-    _check_form(transaction)
+    check_form(transaction)
     row, account_id = _lock_payout(session, row, transaction)
     if row.status == RefundStatus.ENDED:
         raise Refused("refund.ended")
     if row.status != RefundStatus.APPROVED:
         raise Refused("refund.not-approved")
-    _check_unused(session, row, account_id, transaction)
+    check_unused(session, row, account_id, transaction)
     row.status, row.transaction = RefundStatus.PAID, transaction
     row.paid_by, row.paid_at = manager.id, clock.now()
     session.flush()
     move = Move(ledger.refunds_of(account_id), ledger.outside_of(account_id), _money(row))
     ledger.post(session, row.tenant_id, f"refund-paid:{row.id}", clock.now(), [move])
-    _match_recorded(session, row, account_id)
-    _record(session, manager, "refund-paid", row)
-
-
-def correct_transaction(session: Session, manager: Manager, row: Refund, transaction: str) -> None:
-    """Replaces the noted transaction of a payout that no line of the operator proves.
-
-    Refused: "refund.seen" when the payout was seen or never noted, and as in `mark_paid`.
-    """
-    _check_form(transaction)
-    row, account_id = _lock_payout(session, row, transaction)
-    if not row.unseen:
-        raise Refused("refund.seen")
-    if transaction == row.transaction:
-        return
-    _check_unused(session, row, account_id, transaction)
-    if row.outflow_id is not None:
-        outflow = session.get_one(Outflow, (row.tenant_id, row.outflow_id))
-        _post_match(session, row, outflow, undo=True)
-        outflows.open_case(session, outflow, outflows.UNEXPLAINED)
-    row.transaction, row.outflow_id = transaction, None
-    session.flush()
-    _match_recorded(session, row, account_id)
-    _record(session, manager, "refund-corrected", row)
+    match_recorded(session, row, account_id)
+    record_act(session, manager, "refund-paid", row)
 
 
 def match(session: Session, row: Refund, outflow: Outflow) -> None:
@@ -249,7 +229,7 @@ def match(session: Session, row: Refund, outflow: Outflow) -> None:
         outflows.open_case(session, outflow, "money left in another currency than the refund's")
         return
     row.outflow_id = outflow.id
-    _post_match(session, row, outflow)
+    post_match(session, row, outflow)
     transaction = audit.about(Subject.TRANSACTION, outflow.transaction)
     audit.close_case(session, row.tenant_id, FlagKind.OUTFLOW, transaction)
     if outflow.amount == row.due:
@@ -261,7 +241,7 @@ def match(session: Session, row: Refund, outflow: Outflow) -> None:
     session.flush()
 
 
-def _post_match(session: Session, row: Refund, outflow: Outflow, *, undo: bool = False) -> None:
+def post_match(session: Session, row: Refund, outflow: Outflow, *, undo: bool = False) -> None:
     """Takes the note's own posting back, because the line books the same money; or undoes that."""
     account_id = outflow.account_id
     moves = [Move(ledger.outside_of(account_id), ledger.outflow_of(account_id), _money(row))]
@@ -269,19 +249,23 @@ def _post_match(session: Session, row: Refund, outflow: Outflow, *, undo: bool =
     ledger.post(session, row.tenant_id, f"refund-seen:{row.id}:{clock.new_id()}", clock.now(), moves)
 
 
-def _match_recorded(session: Session, row: Refund, account_id: UUID) -> None:
+def match_recorded(session: Session, row: Refund, account_id: UUID) -> None:
     """Matches the payout with its line if the list showed that before the note."""
     if (outflow := outflows.find(session, account_id, row.transaction or "")) is not None:
         match(session, row, outflow)
 
 
-def _check_form(transaction: str) -> None:
+def check_form(transaction: str) -> None:
+    """Refuses, with "refund.transaction", what cannot be a transaction of an operator."""
     if not 3 <= len(transaction) <= 80 or not transaction.isprintable() or transaction.startswith("+"):
         raise Refused("refund.transaction")
 
 
-def _check_unused(session: Session, row: Refund, account_id: UUID, transaction: str) -> None:
-    """Refuses a transaction of this account that is booked as something else than this payout."""
+def check_unused(session: Session, row: Refund, account_id: UUID, transaction: str) -> None:
+    """Refuses a transaction of this account that is booked as something else than this payout.
+
+    Refused: "refund.received" when it brought money in, else "refund.used".
+    """
     of_account = {"account_id": account_id, "transaction": transaction}
     of_tenant = {"tenant_id": row.tenant_id, "transaction": transaction}
     if session.scalar(select(Receipt.id).filter_by(**of_account)) is not None:
@@ -313,7 +297,8 @@ def _money(row: Refund) -> Money:
     return Money(row.due, row.currency)
 
 
-def _record(session: Session, manager: Manager, action: str, row: Refund) -> None:
+def record_act(session: Session, manager: Manager, action: str, row: Refund) -> None:
+    """Writes to the trail what a manager did to a refund."""
     facts = {"refund": str(row.id), "amount": row.due, "reason": row.reason}
     audit.record(
         session, row.tenant_id, manager.actor, action, audit.about(Subject.RECEIPT, row.receipt_id), **facts

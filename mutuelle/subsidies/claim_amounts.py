@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
 
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.covered_days import covered_days
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.schemes import schemes
@@ -104,8 +105,11 @@ def _claim_household(
     return lines, left_out
 
 
-def _claim_order(payable: PayableLine) -> tuple[date, int, str]:
-    return payable.on_day, -payable.amount, str(payable.line_id)
+def _claim_order(payable: PayableLine) -> tuple[date, bool, bool, int, str]:
+    """Sort key: by day, increases first; of the decreases of a day, corrections of the category first."""
+    is_decrease = payable.amount < 0
+    is_other = is_decrease and payable.reason != AdjustmentReason.CATEGORY
+    return payable.on_day, is_decrease, is_other, -payable.amount, str(payable.line_id)
 
 
 def _bills_by_days(household: ClaimHousehold, whole: bool) -> dict[UUID, list[PayableLine]]:

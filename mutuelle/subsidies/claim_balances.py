@@ -117,7 +117,7 @@ class ClaimBalances:
             return 0
         version = schemes.get(payable.scheme).version(payable.version)
         members = self.household.members
-        members = members_who_changed(members, payable) or members_covered(members, payable, version)
+        members = members_who_changed(members, payable, version) or members_covered(members, payable, version)
         return rest if members and all(member.id in standing for member in members) else 0
 
     def unanswered(self, payable: PayableLine, member_id: UUID) -> bool:

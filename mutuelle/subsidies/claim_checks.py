@@ -100,7 +100,11 @@ JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
 LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id
     AND m.household_id = c.household_id AND NOT m.provisional
 LEFT JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id AND l.payer = s.payer
-    AND l.rule = c.rule AND l.sponsor_id IS NOT DISTINCT FROM s.sponsor_id
+    AND (l.rule = c.rule OR EXISTS (SELECT FROM bill_lines k
+        JOIN adjustments j ON j.tenant_id = k.tenant_id AND j.id = k.adjustment_id
+        WHERE k.tenant_id = l.tenant_id AND k.bill_id = l.bill_id AND k.payer = l.payer AND k.rule = c.rule
+        AND k.amount < 0 AND j.reason = 'category' AND j.on_day <= c.days_from))
+    AND l.sponsor_id IS NOT DISTINCT FROM s.sponsor_id
 LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     AND b.household_id = c.household_id AND b.kind = 'dues'
 WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''

@@ -1,8 +1,9 @@
 """Claims of one bill the part of a payer that belongs to the days really covered. Pure: no session.
 
 Each member's part of a bill line above 0 is asked day by day, see `claim_worth`. A decrease of the bill has
-no line of its own: it makes the parts of the members it names smaller, and what these lose beyond their own
-part falls on the others, the head first. Then, for each part:
+no line of its own: it makes the parts of the members it names smaller, first those that it undoes, and what
+these lose beyond their own part falls on the others, the head first. Where it corrects the category, what is
+left of a part is asked for by the right category from that day on. Then, for each part:
 
 1. Covered days that no line of this or another bill asks for are asked, one line for each span of days.
 2. Days of a line that the payer rejected are asked only with `again`; the new line names the rejected one.
@@ -26,6 +27,7 @@ from mutuelle.cover.cover_periods import DAY, BoughtMonths
 from mutuelle.cover.covered_days import CoveredDays, HouseholdCover
 from mutuelle.cover.day_spans import DaySpan
 from mutuelle.schemes import schemes
+from mutuelle.subsidies import claim_decreases
 from mutuelle.subsidies.claim_eligibility import (
     Eligibility,
     NotClaimable,
@@ -87,9 +89,8 @@ class DayClaims:
             of_line = [part for part in parts if part.payable is payable]
             if not of_line:
                 continue
-            eligible = self._eligible(payable, first_days)
             for part in of_line:
-                lines += self._ask(part, eligible, bool(first_days), left_out, payables)
+                lines += self._ask(part, first_days, left_out, payables)
         self.book(payables[0].bill_id, lines)
         for payable in payables:
             if payable.on_day >= self._period.since:
@@ -97,19 +98,24 @@ class DayClaims:
                 left_out[payable.line_id][LeftOutReason.CLAIMED] += units
         return lines, left_out
 
-    def _eligible(self, payable: PayableLine, first_days: Sequence[date]) -> Eligibility | LeftOutReason:
-        first = max(first_days[0], payable.on_day) if first_days else payable.on_day
+    def _eligible(
+        self, part: LinePart, day: date, first_days: Sequence[date]
+    ) -> tuple[PayableLine, Eligibility | LeftOutReason]:
+        """Returns the line by which a part is asked for on `day`, and why it may be claimed, or why not."""
+        payable = part.payable_on(day)
+        since = max(line.on_day for line in (part.payable, *part.corrections) if line.on_day <= day)
+        first = max(first_days[0], since) if first_days else since
         try:
-            return eligibility_of(self.household, payable, self._period, first)
+            return payable, eligibility_of(self.household, payable, self._period, first)
         except NotClaimable as refusal:
-            return refusal.reason
+            return payable, refusal.reason
 
     def _parts(self, payables: Sequence[PayableLine], left_out: LeftOutUnits) -> list[LinePart]:
         """Returns the parts of the members of each line above 0, less what the decreases take."""
         parts: list[LinePart] = []
         for payable in payables:
             version = schemes.get(payable.scheme).version(payable.version)
-            members = members_who_changed(self.household.members, payable)
+            members = members_who_changed(self.household.members, payable, version)
             members = members or members_covered(self.household.members, payable, version)
             months = self._months_left(payable)
             if not members:
@@ -120,7 +126,7 @@ class DayClaims:
             if payable.amount > 0:
                 parts += [self._part(payable, member, units, months) for member, units in split if units]
             else:
-                rest = _take(parts, split, payable, months)
+                rest = claim_decreases.take(parts, split, payable, months)
                 left_out[payable.line_id][LeftOutReason.NOTHING_BACK] -= rest
         return parts
 
@@ -152,14 +158,13 @@ class DayClaims:
     def _ask(
         self,
         part: LinePart,
-        eligible: Eligibility | LeftOutReason,
-        has_opened: bool,
+        first_days: Sequence[date],
         left_out: LeftOutUnits,
         payables: Sequence[PayableLine],
     ) -> list[DraftLine]:
         """Returns the lines of one part, and counts the rest of its units as left out, by reason."""
-        payable, reasons = part.payable, left_out[part.payable.line_id]
-        earlier = self._earlier[payable.line_id, part.member.id]
+        reasons = left_out[part.payable.line_id]
+        earlier = self._earlier[part.payable.line_id, part.member.id]
         rest = part.left - earlier.units
         lines: list[DraftLine] = []
         surplus = 0  # what is held too much, and has no day of its own to be taken back for
@@ -168,7 +173,7 @@ class DayClaims:
             surplus += excess
             units = sum(line.amount for line in back)
             if reason:
-                smaller = next((p.line_id for p in payables if p.amount < 0), payable.line_id)
+                smaller = next((p.line_id for p in payables if p.amount < 0), part.payable.line_id)
                 left_out[smaller][reason] += units
                 rest -= units
             else:
@@ -179,13 +184,14 @@ class DayClaims:
             units = part.worth_of(day_spans.intersect([days], forbidden))
             reasons[LeftOutReason.DUPLICATE] += units
             rest -= units
-        allowed = [(span, line) for days, line in to_ask for span in day_spans.subtract([days], forbidden)]
+        allowed = [(span, line) for days, line in to_ask for span in _claimable(part, days, forbidden)]
         for days, rejected in allowed:
             units = max(0, part.worth(days) - surplus)
             surplus = max(0, surplus - part.worth(days))
             if not units:
                 continue
             reason = None
+            payable, eligible = self._eligible(part, days[0], first_days)
             if rejected is not None and not self._again:
                 reason = LeftOutReason.REJECTED
             elif not isinstance(eligible, Eligibility):
@@ -200,7 +206,7 @@ class DayClaims:
         if part.member.id in self.household.duplicates.returned:
             reasons[LeftOutReason.DUPLICATE] += rest
         else:
-            reasons[LeftOutReason.NOT_COVERED if has_opened else LeftOutReason.NOT_OPEN] += rest
+            reasons[LeftOutReason.NOT_COVERED if first_days else LeftOutReason.NOT_OPEN] += rest
         return lines
 
     def _days_to_ask(self, part: LinePart, earlier: EarlierLines) -> list[tuple[DaySpan, EarlierLine | None]]:
@@ -249,25 +255,9 @@ class DayClaims:
         return lines, reason, 0
 
 
-def _take(
-    parts: Sequence[LinePart],
-    shares: Sequence[tuple[ClaimMember, int]],
-    payable: PayableLine,
-    months: Fraction,
-) -> int:
-    """Takes a decrease off the parts, first of the members it names. Returns what none could give."""
-    rest = 0
-    for member, units in shares:
-        due = -units
-        # The last day of a member who left is covered, and is asked for at the old price.
-        since = payable.on_day + DAY if member.until == payable.on_day else payable.on_day
-        for part in parts:
-            if part.member.id == member.id:
-                due -= part.take(due, since, months)
-        rest += due
-    for part in parts:
-        rest -= part.take(rest, payable.on_day, months)
-    return rest
+def _claimable(part: LinePart, days: DaySpan, forbidden: Sequence[DaySpan]) -> list[DaySpan]:
+    """Returns the days that are not forbidden, in spans of one category each."""
+    return [span for allowed in day_spans.subtract([days], forbidden) for span in part.by_category(allowed)]
 
 
 def _by_days(units: int, spans: Sequence[DaySpan]) -> list[int]:

@@ -53,7 +53,7 @@ def eligibility_of(
     """
     version = schemes.get(payable.scheme).version(payable.version)
     days = (covered_from, covered_from) if covered_from else _days(household.books, payable, period, version)
-    members = members_who_changed(household.members, payable)
+    members = members_who_changed(household.members, payable, version)
     members = members or members_covered(household.members, payable, version)
     if not members:
         raise NotClaimable(LeftOutReason.NOBODY)
@@ -84,12 +84,23 @@ def _opening_day(books: HouseholdBooks, payable: PayableLine, period: Period) ->
     return since if since is not None and since <= period.until else None
 
 
-def members_who_changed(members: Sequence[ClaimMember], payable: PayableLine) -> tuple[ClaimMember, ...]:
-    """Returns the members whose arrival or departure wrote this line; none where something else did."""
+def members_who_changed(
+    members: Sequence[ClaimMember], payable: PayableLine, version: Version
+) -> tuple[ClaimMember, ...]:
+    """Returns the members whose arrival or departure wrote this line; none where something else did.
+
+    Those who came on the bill's own day are the ones whom the bill did not cover before this line: the day
+    does not tell them apart. Who left on that day has no part of the bill: all others carry such a line.
+    """
     # What a sponsor promises more is promised to the household, not to one member.
     is_promise = payable.payer == money_rules.SPONSOR and payable.amount > 0
-    if payable.reason != AdjustmentReason.HOUSEHOLD or is_promise or payable.on_day == payable.issued:
+    if payable.reason != AdjustmentReason.HOUSEHOLD or is_promise:
         return ()
+    if payable.on_day == payable.issued:
+        if payable.amount < 0 or payable.born_before is None:
+            return ()
+        before = members_covered(members, replace(payable, born=payable.born_before), version)
+        return tuple(m for m in members_covered(members, payable, version) if m not in before)
     return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 
 

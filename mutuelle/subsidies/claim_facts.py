@@ -88,7 +88,11 @@ WITH claimed AS ({_CLAIMED}), held AS (
     SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day,
         l.amount, l.rule, l.payer, j.reason, b.scheme, b.version AS made_under,
         coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born,
-        b.period_from, b.period_until
+        b.period_from, b.period_until,
+        CASE WHEN j.id IS NOT NULL THEN coalesce((
+            SELECT p.born FROM adjustments p WHERE p.tenant_id = j.tenant_id
+            AND p.bill_id = j.bill_id AND p.ordinal < j.ordinal ORDER BY p.ordinal DESC LIMIT 1
+        ), b.born) END AS born_before
     FROM bill_lines l
     JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
@@ -256,6 +260,7 @@ def _payable_line(row: Any) -> PayableLine:
         payer=row.payer,
         reason=row.reason,
         made_under=row.made_under,
+        born_before=None if row.born_before is None else tuple(row.born_before[:people_max]),
     )
 
 

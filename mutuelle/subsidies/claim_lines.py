@@ -62,6 +62,7 @@ class PayableLine:
 
     `on_day` is the bill's day, or the later day of the adjustment that wrote the line, for its `reason`.
     `made_under` is the version of the rules that the bill was made under, if the line follows a newer one.
+    `born_before` are the years of birth that the bill was for until this line changed it, if it did.
     """
 
     line_id: UUID
@@ -78,6 +79,7 @@ class PayableLine:
     payer: str
     reason: str | None = None
     made_under: date | None = None
+    born_before: tuple[int, ...] | None = None
 
     @property
     def category(self) -> str:

@@ -13,7 +13,7 @@ once, so that a payer is never asked for more than is left of its part.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from math import floor
@@ -35,7 +35,10 @@ class Decrease:
 
 @dataclass
 class LinePart:
-    """A member's part of a bill line above 0: its `units` from `since` on, over `months` of the bill."""
+    """A member's part of a bill line above 0: its `units` from `since` on, over `months` of the bill.
+
+    `corrections` are later lines that made the part smaller because its category was a mistake, oldest first.
+    """
 
     payable: PayableLine
     member: ClaimMember
@@ -44,6 +47,22 @@ class LinePart:
     months: Fraction
     covered: CoveredDays
     decreases: list[Decrease] = field(default_factory=list)
+    corrections: list[PayableLine] = field(default_factory=list)
+
+    def payable_on(self, day: date) -> PayableLine:
+        """The line as it is asked for on a day: by the category of the last correction up to then."""
+        last = next((line for line in reversed(self.corrections) if line.on_day <= day), None)
+        return replace(self.payable, rule=last.rule, version=last.version) if last else self.payable
+
+    def correct(self, correction: PayableLine) -> None:
+        """Notes that the category was corrected: what is left is asked for by the right one from that day."""
+        if self.payable_on(correction.on_day).category != correction.category:
+            self.corrections.append(correction)
+
+    def by_category(self, days: DaySpan) -> list[DaySpan]:
+        """Splits days before each correction."""
+        cuts = [line.on_day for line in self.corrections if days[0] < line.on_day <= days[1]]
+        return list(zip([days[0], *cuts], [*(cut - DAY for cut in cuts), days[1]], strict=True))
 
     @property
     def left(self) -> int:

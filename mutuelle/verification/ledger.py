@@ -61,9 +61,11 @@ WITH {_NAMED}, origins AS (
         FROM outflows
     UNION ALL SELECT 'receipt ' || r.id, f.currency, CASE WHEN f.status = 'approved' THEN 'refunds:'
             WHEN f.outflow_id IS NULL THEN 'outside:' ELSE 'outflow:' END || r.account_id,
-            f.amount - f.taken_back
+            f.amount - f.taken_back - f.from_excess
         FROM refunds f JOIN receipts r ON r.tenant_id = f.tenant_id AND r.id = f.receipt_id
         WHERE f.status IN ('approved', 'paid')
+    UNION ALL SELECT 'receipt ' || r.id, f.currency, 'outflow:' || r.account_id, f.from_excess
+        FROM refunds f JOIN receipts r ON r.tenant_id = f.tenant_id AND r.id = f.receipt_id
     UNION ALL SELECT 'receipt ' || r.id, r.currency, CASE a.kind
             WHEN 'suspense' THEN 'suspense:' || r.account_id WHEN 'credit' THEN 'household:' || a.household_id
             ELSE 'fund:' || a.household_tenant_id END, a.amount
@@ -117,6 +119,8 @@ WITH {_NAMED}, moves (act, source, target) AS (VALUES
     ('refund', 'household', 'outside'), ('refund', 'suspense', 'outside'),
     ('refund-paid', 'refunds', 'outside'), ('refund-kept', 'outside', 'refunds'),
     ('refund-seen', 'outside', 'outflow'), ('refund-seen', 'outflow', 'outside'),
+    ('refund-seen', 'outside', 'household'), ('refund-seen', 'outside', 'suspense'),
+    ('refund-seen', 'outside', 'refunds'),
     ('outflow', 'outflow', 'outside'), ('outflow', 'outside', 'outflow'),
     ('outflow', 'fees', 'outside'), ('outflow', 'outside', 'fees'),
     ('claim', 'receivable', 'fund'), ('claim', 'fund', 'receivable'),

@@ -49,6 +49,8 @@ WHERE (f.outflow_id IS NOT NULL AND (o.transaction, o.account_id, o.currency, o.
     OR (f.seen_at IS NOT NULL AND f.outflow_id IS NULL AND NOT EXISTS (SELECT FROM reversals v
         WHERE v.tenant_id = f.tenant_id AND v.receipt_id = f.receipt_id
         AND f.transaction IN (v.transaction, r.transaction)))
+    OR (f.from_excess > 0 AND NOT EXISTS (SELECT FROM reversals v WHERE v.tenant_id = f.tenant_id
+        AND v.receipt_id = f.receipt_id AND v.transaction = f.transaction AND v.excess >= f.from_excess))
 """
 _SHRUNK = """
 SELECT f.id FROM refunds f WHERE f.taken_back > 0

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import crypto
-from mutuelle.payments import manual_attribution, receipts, refunds
+from mutuelle.payments import manual_attribution, payout_corrections, receipts, refunds
 from mutuelle.payments.receipts import Receipt
 from mutuelle.payments.refunds import Refund, RefundStatus
 from proving.simulator.outside import Rejection
@@ -143,7 +143,7 @@ def _pay_out(office: Office, refund_id: UUID, transaction: str, chance: random.R
 
     def correct(session: Session) -> bool:
         row = _refund(session, office.tenant_id, refund_id)
-        refunds.correct_transaction(session, office.second, row, payout)
+        payout_corrections.correct_transaction(session, office.second, row, payout)
         return True
 
     yield from office.repeat(note, times=4)

@@ -3,8 +3,10 @@
 
 Each franc of the State's lines of a bill is some member's. A line is split among the members it is for: an
 increase because somebody came is that member's, a decrease because somebody left is taken from that member
-first, any other line is for all who are on the bill; odd units are the head's. A day counts for a member if
-the bill covered the member on it. The sums up to each day are rounded down; a day gets what they grow by.
+first, any other line is for all who are on the bill; odd units are the head's. A decrease takes first from
+what it undoes: of a refused proof, what was asked for by the refused category; what is left of that is asked
+for by the new category from that day on. A day counts for a member if the bill covered the member on it.
+The sums up to each day are rounded down; a day gets what they grow by.
 
 Assumption, from `mutuelle/subsidies/claim_day_lines.py`: the months left when a rolling bill changes are its
 months less those that it has really covered so far, a part of a month by its days; in a fixed year, those of
@@ -37,6 +39,11 @@ class Part:
     since: date
     months: Fraction
     takes: list[tuple[int, date, Fraction]] = field(default_factory=list)
+    corrected: list[Line] = field(default_factory=list)  # decreases that corrected its category
+
+    def line_on(self, day: date) -> Line:
+        """The line by whose category it is asked for on a day."""
+        return [line for line in (self.line, *self.corrected) if line.day <= day or line is self.line][-1]
 
     @property
     def left(self) -> int:
@@ -47,6 +54,11 @@ class Part:
         possible = max(0, min(units, self.left))
         self.takes += [(possible, since, months)] if possible else []
         return possible
+
+    def correct(self, line: Line) -> None:
+        """A decrease that corrects the category: what is left is asked for by the new one from its day on."""
+        if line.why == "category" and self.line_on(line.day).basis.category != line.basis.category:
+            self.corrected.append(line)
 
     def worth(self, weights: dict[date, Fraction]) -> dict[date, int]:
         """What each covered day is worth in whole units, when a day weighs so much of a month."""
@@ -90,9 +102,16 @@ class StateClaims:
             for part in self._parts(number, bill, until, covered):
                 weights = self._weights(bill, part.key[2], covered)
                 worth = part.worth(weights)
-                if not self._eligible(part, covered, bill):
+                lines = {day: part.line_on(day) for day in worth}
+                asked_by = (part.line, *part.corrected)
+                proven = [line for line in asked_by if self._eligible(part, line, covered, bill)]
+                if worth and not any(line in proven for line in lines.values()):
                     continue
                 skipped = set() if again else self.rejected.get(part.key, set())
+                standing_days = self.days.get(part.key, set())
+                skipped = skipped | {
+                    day for day in worth if lines[day] not in proven and day not in standing_days
+                }
                 self.drafted[part.key] = set(worth) - skipped
                 units = sum(units for day, units in worth.items() if day not in skipped)
                 if units != self.standing.get(part.key, 0):
@@ -122,7 +141,7 @@ class StateClaims:
         lines = [(place, line) for place, line in enumerate(bill.lines)
                  if line.payer == "state" and line.day <= until and line.units]  # fmt: skip
         parts: list[Part] = []
-        for place, line in sorted(lines, key=lambda row: (row[1].day, -row[1].units)):
+        for place, line in sorted(lines, key=lambda row: claim_order(row[1])):
             months = self._months_left(bill, line, covered)
             names = self._members(bill, line)
             each, odd = divmod(abs(line.units), len(names))
@@ -132,27 +151,38 @@ class StateClaims:
                 parts += [Part((number, place, name), line, units, since, months)
                           for name, units in split.items() if units]  # fmt: skip
                 continue
-            rest = 0
-            for name, due in split.items():
-                person = next(person for person in self.household.people if person.name == name)
-                since = line.day + DAY if person.until == line.day else line.day
-                for part in parts:
-                    if part.key[2] == name:
-                        due -= part.take(due, since, months)
-                rest += due
+            self._take(parts, line, split, months)
             for part in parts:
-                rest -= part.take(rest, line.day, months)
+                part.correct(line)
         return parts
+
+    def _take(self, parts: list[Part], line: Line, split: dict[str, int], months: Fraction) -> None:
+        """Takes a decrease off the parts: each member's own first, then what these cannot give off all."""
+        rest, order = 0, undone_first(parts, line)
+        for name, due in split.items():
+            person = next(person for person in self.household.people if person.name == name)
+            since = line.day + DAY if person.until == line.day else line.day
+            for part in order:
+                if part.key[2] == name:
+                    due -= part.take(due, since, months)
+            rest += due
+        for part in order:
+            rest -= part.take(rest, line.day, months)
 
     def _members(self, bill: Bill, line: Line) -> list[str]:
         """Whom a line is for, the head first."""
         people = self.household.people
-        if line.why == "household" and line.day != bill.issued:
+        present = [p.name for p in people if p.until is None or p.until > line.day]
+        on_bill = [name for name in present if name in line.basis.people]
+        if line.why != "household":
+            return on_bill
+        if line.day != bill.issued:
             who = [p.name for p in people if line.day == (p.since if line.units > 0 else p.until)]
-            if who:
-                return who
-        on_bill = line.basis.people
-        return [p.name for p in people if p.name in on_bill and (p.until is None or p.until > line.day)]
+            return who or on_bill
+        # On the day of the bill who came is who was not on it before; who left never had a part of it.
+        place = next(place for place, basis in enumerate(bill.bases) if basis is line.basis)
+        came = [name for name in on_bill if name not in bill.bases[place - 1].people]
+        return came if came and line.units > 0 else on_bill
 
     def _months_left(self, bill: Bill, line: Line, covered: dict[date, CoveredDay]) -> Fraction:
         whole = Fraction(bill.rules.months)
@@ -163,16 +193,33 @@ class StateClaims:
         days = [state.household for day, state in covered.items() if day < line.day]
         return whole - sum((Fraction(1, by[1]) for by in days if by and by[0] is bill), Fraction(0))
 
-    def _eligible(self, part: Part, covered: dict[date, CoveredDay], bill: Bill) -> bool:
-        """Whether a category that must be proven was proven on the first day that the line is for."""
-        category = part.line.basis.category
-        if part.line.basis.rules.billed_as[category] == category:
+    def _eligible(self, part: Part, line: Line, covered: dict[date, CoveredDay], bill: Bill) -> bool:
+        """Whether a category that must be proven was proven on the first day that it is asked for."""
+        category = line.basis.category
+        if line.basis.rules.billed_as[category] == category:
             return True
         days = [day for day, state in covered.items() if state.household and state.household[0] is bill]
-        first = max(min(days, default=date.min), part.line.day)
+        first = max(min(days, default=date.min), part.line.day, line.day)
         return any(proof.code == category and proof.since <= first
                    and (proof.until is None or first <= proof.until)
                    for proof in self.household.proofs)  # fmt: skip
+
+
+def claim_order(line: Line) -> tuple[date, bool, bool, int]:
+    """By day, increases first; of the decreases of a day, corrections of the category first."""
+    return line.day, line.units < 0, line.units < 0 and line.why != "category", -line.units
+
+
+def undone_first(parts: list[Part], line: Line) -> list[Part]:
+    """The parts as a decrease takes from them: the refused category first, then what this day added."""
+
+    def rank(place: int) -> tuple[bool, bool, int]:
+        now = parts[place].line_on(line.day).basis.category
+        other = line.why == "category" and now != line.basis.category
+        added = parts[place].line.why != "issued" and parts[place].line.day == line.day
+        return not other, not added, -place if other or added else place
+
+    return [parts[place] for place in sorted(range(len(parts)), key=rank)]
 
 
 def months_before(bill: Bill, day: date) -> Fraction:

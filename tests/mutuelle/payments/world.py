@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from mutuelle import clock, db
 from mutuelle.audit import AuditEntry, Flag
 from mutuelle.money import Money
-from mutuelle.payments import payouts, receipts, refunds, reversals
+from mutuelle.payments import payout_corrections, payouts, receipts, refunds, reversals
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement, OutflowDirection
 from mutuelle.payments.receipts import Allocation, Receipt
@@ -88,7 +88,7 @@ def note_paid(world: ConsoleWorld, refund_id: UUID, transaction: str) -> None:
 def correct(world: ConsoleWorld, refund_id: UUID, transaction: str) -> None:
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         row = session.get_one(Refund, (world.senegal.tenant_id, refund_id))
-        refunds.correct_transaction(session, world.managers["ndeye"], row, transaction)
+        payout_corrections.correct_transaction(session, world.managers["ndeye"], row, transaction)
 
 
 def refund_of(world: ConsoleWorld, refund_id: UUID) -> Refund:
