@@ -1,17 +1,13 @@
 """A newcomer whose year of birth is corrected is covered as before the correction: paid, unpaid or free."""
 
 from collections.abc import Iterator
-from datetime import date
 
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.cover import cover_books, household_rights, insured_people, member_rights
 from mutuelle.cover.household_rights import RightsState
-from mutuelle.enrolment import household_changes
-from mutuelle.enrolment.household_changes import PageSnapshot
-from mutuelle.households import households
 from tests.mutuelle.billing.days import ivorian_place, later, on_day, valid_books
+from tests.mutuelle.billing.same_day_acts import correct_year, state_of_member
 from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people
 from tests.support.people import Place, World
@@ -35,28 +31,6 @@ def place(ivorian: Place) -> Iterator[Place]:
         yield ivorian
 
 
-def correct_year(household: BilledHousehold, born: int, year: int) -> None:
-    """A manager corrects a typing mistake in a year of birth."""
-    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        members = households.members_of(session, household.tenant, household.id)
-        member = next(member for member in members if member.birth_year == born)
-        shown = PageSnapshot(len(members), born, next(other.id for other in members if other.kind == "head"))
-        household_changes.correct_member(
-            session, household.tenant, household.id, member.id, born=str(year), head=False, why="typing",
-            shown=shown, by="manager:1",
-        )  # fmt: skip
-
-
-def state_of(household: BilledHousehold, born: int, on: date | None = None) -> RightsState:
-    """The state, today or `on` a day, of the newest member who is noted with that year of birth now."""
-    with db.transaction(db.Role.AUDITOR) as session:
-        books = cover_books.load(session, household.tenant, household.id)
-        everybody = insured_people.load(session, household.tenant, household.id)
-    person = max((each for each in everybody if each.born == born), key=lambda each: each.since)
-    line = member_rights.timeline(books.version_of, books.bills, books.paid, everybody, person)
-    return household_rights.on(line, on or household.today).state
-
-
 @pytest.mark.parametrize("year", [2018, 2015, 1985])  # the last two are the years of others, too
 @pytest.mark.parametrize("days_after", [0, 5])
 def test_an_unpaid_newcomer_whose_year_is_corrected_is_not_covered(
@@ -68,13 +42,13 @@ def test_an_unpaid_newcomer_whose_year_is_corrected_is_not_covered(
     later(household, 40)
     household.adds(born=2019)
     later(household, 40 + days_after)
-    assert state_of(household, 2019) == RightsState.PART_PAID
+    assert state_of_member(household, 2019) == RightsState.PART_PAID
     correct_year(household, born=2019, year=2020)
     correct_year(household, born=2020, year=year)
     assert household.stands().owed == 3_500
-    assert state_of(household, year) == RightsState.PART_PAID
+    assert state_of_member(household, year) == RightsState.PART_PAID
     household.pays(3_500)
-    assert state_of(household, year) == RightsState.OPEN
+    assert state_of_member(household, year) == RightsState.OPEN
 
 
 def test_an_unpaid_newcomer_stays_part_paid_when_another_year_is_corrected(day_world: World) -> None:
@@ -84,8 +58,8 @@ def test_an_unpaid_newcomer_stays_part_paid_when_another_year_is_corrected(day_w
     household.adds(born=2019)
     later(household, 45)
     correct_year(household, born=2015, year=2014)
-    assert state_of(household, 2019) == RightsState.PART_PAID
-    assert state_of(household, 2014) == RightsState.OPEN
+    assert state_of_member(household, 2019) == RightsState.PART_PAID
+    assert state_of_member(household, 2014) == RightsState.OPEN
 
 
 @pytest.mark.parametrize("baby_first", [True, False])
@@ -100,11 +74,11 @@ def test_a_free_baby_keeps_its_days_when_its_year_is_corrected(
     for born in (2027, 1960) if baby_first else (1960, 2027):
         household.adds(born=born)
     joined = household.today
-    assert state_of(household, 2027) == RightsState.OPEN
+    assert state_of_member(household, 2027) == RightsState.OPEN
     later(household, COVERED_DAY + 2)
     correct_year(household, born=2027, year=year)
-    assert state_of(household, year, joined) == RightsState.OPEN
-    assert state_of(household, 1960, joined) == RightsState.PART_PAID
+    assert state_of_member(household, year, joined) == RightsState.OPEN
+    assert state_of_member(household, 1960, joined) == RightsState.PART_PAID
 
 
 def test_a_grandmother_who_turns_out_to_be_a_baby_is_covered_from_the_correction_on(place: Place) -> None:
@@ -115,5 +89,5 @@ def test_a_grandmother_who_turns_out_to_be_a_baby_is_covered_from_the_correction
     joined = household.today
     later(household, COVERED_DAY + 2)
     correct_year(household, born=1960, year=2026)
-    assert state_of(household, 2026) == RightsState.OPEN
-    assert state_of(household, 2026, joined) == RightsState.PART_PAID
+    assert state_of_member(household, 2026) == RightsState.OPEN
+    assert state_of_member(household, 2026, joined) == RightsState.PART_PAID
