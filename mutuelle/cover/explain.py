@@ -59,12 +59,13 @@ def _share_of_newcomer(
     on: date,
 ) -> Iterator[str]:
     """What of a bill had to be paid for a person who joined after it was issued."""
-    if not bill.issued < person.since <= on:
+    since = member_rights.first_membership(people, person).since
+    if not bill.issued < since <= on:
         return
-    if member_rights.costs_nothing(version_of, bill, people, person, person.since):
-        yield say("member-free", issued=bill.issued, since=person.since)
+    if member_rights.costs_nothing(version_of, bill, people, person, since):
+        yield say("member-free", issued=bill.issued, since=since)
         return
-    share, units = bill.share_on(person.since), cover_periods.amount_paid(paid, bill, on)
+    share, units = bill.share_on(since), cover_periods.amount_paid(paid, bill, on)
     yield say("member-share", issued=bill.issued, share=say.money(share), paid=say.money(units))
 
 

@@ -206,6 +206,20 @@ def _never_interval(part: Interval, reason: RightsReason, next_step: NextStep) -
     return replace(part, state=RightsState.NEVER, reason=reason, next_step=next_step)
 
 
+def first_membership(people: Sequence[InsuredPerson], person: InsuredPerson) -> InsuredPerson:
+    """The membership that this one goes on with; this one itself, if it is a new one.
+
+    Who is removed and added again on one day was never away (I14): of those who joined on a day, as many as
+    members of the same year of birth left on it take their places.
+    """
+    alike = [other for other in people if other.born == person.born]
+    came = [other for other in alike if other.since == person.since and _goes_on(other, person.since)]
+    left = [other for other in alike if other.since < person.since == other.until]
+    in_order = (sorted(group, key=lambda other: other.id.int) for group in (came, left))
+    places = dict(zip(*in_order, strict=False))
+    return first_membership(people, places[person]) if person in places else person
+
+
 def own_periods(
     version_of: VersionOf,
     period: CoverPeriod,
@@ -222,7 +236,7 @@ def own_periods(
     version = version_of(period.bill.version)
     if not_admitted(version, person, period.bill.issued):
         return ()
-    spans: list[tuple[date, date | None]] = [(person.since, None)]
+    spans: list[tuple[date, date | None]] = [(first_membership(people, person).since, None)]
     if over_age(version, person, period.bill.issued):
         statuses = _statuses_without_age_limit(version, person)
         spans = [(max(person.since, status.since), status.until) for status in statuses]
@@ -273,10 +287,12 @@ def costs_nothing(
         return True
     if bases[-1] is None:
         return False
+    first = first_membership(people, person)
+    billed = first if first.since == since else person
     others = [
         min(other.born, bill.issued.year)
         for other in people
-        if other.id != person.id and _goes_on(other, since)
+        if other.id != billed.id and _goes_on(other, since)
     ]
     born = min(person.born, bill.issued.year)
     return newcomers.costs_nothing(version_of, bill, bases[-1], born, others)
