@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -84,6 +85,47 @@ def row_of(bill: Bill, ordinal: int, on: date, reason: AdjustmentReason, end: Pr
     }
 
 
+def with_promises(shares: Mapping[str, int], promises: Mapping[UUID, int]) -> dict[str, int]:
+    """Returns the payers' shares when sponsors take what they promise off the member's share."""
+    units = sum(promises.values())
+    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, money_rules.SPONSOR: units}
+    return {payer: part for payer, part in parts.items() if part}
+
+
+def write_apart(
+    session: Session,
+    row: Mapping[str, Any],
+    shares: Mapping[str, int],
+    corrections: Mapping[str, int],
+    promises: Mapping[UUID, int],
+    rule: str,
+) -> None:
+    """Writes a change of a bill by `shares`, before any sponsor, of which `corrections` is for its reason.
+
+    The rest is for who came or left on the same day: it gets an adjustment of its own with that reason, so
+    that it is not taken for a correction. The `promises` of sponsors are split like the member's share,
+    rounded towards the correction.
+    """
+    others = {
+        payer: units
+        for payer in dict.fromkeys([*shares, *corrections])
+        if (units := shares.get(payer, 0) - corrections.get(payer, 0))
+    }
+    if not others:
+        write(session, row, with_promises(shares, promises), promises, rule)
+        return
+    member, of_others = shares.get(MEMBER, 0), others.get(MEMBER, 0)
+    ratio = Fraction(of_others, member) if 0 <= of_others * member <= member * member and member else 0
+    promises_apart = {sponsor_id: int(units * ratio) for sponsor_id, units in promises.items()}
+    own_promises = {key: units - promises_apart[key] for key, units in promises.items()}
+    last = {**row, "reason": AdjustmentReason.HOUSEHOLD, "total": sum(others.values())}
+    if any(corrections.values()) or any(own_promises.values()):
+        own = {**row, "total": sum(corrections.values())}
+        write(session, own, with_promises(corrections, own_promises), own_promises, rule)
+        last |= {"id": clock.new_id(), "ordinal": row["ordinal"] + 1}
+    write(session, last, with_promises(others, promises_apart), promises_apart, rule)
+
+
 def write(
     session: Session,
     row: Mapping[str, Any],
@@ -100,6 +142,8 @@ def write(
         if payer != money_rules.SPONSOR
     ]
     for sponsor_id, units in promises.items():
+        if not units:
+            continue
         code = sponsors.get(session, row["tenant_id"], sponsor_id).code
         line_rule = f"{rule}/{money_rules.SPONSOR}/{code}"
         lines.append(

@@ -10,7 +10,7 @@ from mutuelle.billing import adjustment_writer, change_sms, day_basis
 from mutuelle.billing.adjustment_writer import AdjustmentResult
 from mutuelle.billing.bills_under_way import bills_under_way
 from mutuelle.billing.day_basis import DayBasis, DayTariff, PriceOf
-from mutuelle.contributions.bill_change import AdjustmentReason, PriceBasis
+from mutuelle.contributions.bill_change import CORRECTIONS, AdjustmentReason, PriceBasis
 from mutuelle.contributions.bills import Bill
 from mutuelle.contributions.quotes import billed_category, price_of
 from mutuelle.cover import cover_books, insured_people, member_rights
@@ -20,7 +20,7 @@ from mutuelle.households.households import CategoryClaim
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.organisation import sponsors
 from mutuelle.payments import allocation
-from mutuelle.schemes import money_rules, schemes
+from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import MEMBER, CategoryState
 from mutuelle.schemes.version_rules import Version
 
@@ -109,11 +109,16 @@ def _adjust(
                 "months": months_left,
                 "total": sum(shares.values()),
             }
-            parts = _with_promises(shares, promises)
-            adjustment_writer.write(
-                session, row, parts, promises, f"{bill.scheme}/{version.since}/{category.code}"
+            corrections: Mapping[str, int] = shares
+            if reason in CORRECTIONS and bill.issued < on:
+                begin = _begin(day, version)
+                corrections = day_basis.correction_shares(
+                    day, shares, begin, end, _price(bill), months_left, months
+                )
+            adjustment_writer.write_apart(
+                session, row, shares, corrections, promises, f"{bill.scheme}/{version.since}/{category.code}"
             )
-            adjusted.append((row, parts))
+            adjusted.append((row, adjustment_writer.with_promises(shares, promises)))
     results = [adjustment_writer.settle(session, household, row, shares, on) for row, shares in adjusted]
     if results:
         _pay_from_credit(session, household, results, on)
@@ -175,10 +180,13 @@ def _tariff(day: DayBasis, version: Version, end: PriceBasis, months: int) -> Da
 
     It is not for what the day has changed before: that counts for the months to come as on any other day.
     """
-    if not day.moved:
-        return DayTariff(end, months)
+    return DayTariff(_begin(day, version) if day.moved else end, months)
+
+
+def _begin(day: DayBasis, version: Version) -> PriceBasis:
+    """Returns the basis of the start of the day by the tariff of this version."""
     code = billed_category(version, None, None, day.start.category).code
-    return DayTariff(PriceBasis(version.since, code, day.start.born), months)
+    return PriceBasis(version.since, code, day.start.born)
 
 
 def _price(bill: Bill) -> PriceOf:
@@ -203,10 +211,3 @@ def _pay_from_credit(
         allocation.return_used_credit(session, household, result.bill_id, result.member, on)
     if not allocation.use_credit(session, household, on):
         cover_books.recompute(session, *household)
-
-
-def _with_promises(shares: Mapping[str, int], promises: Mapping[UUID, int]) -> dict[str, int]:
-    """Returns the payers' shares when sponsors take what they promise off the member's share."""
-    units = sum(promises.values())
-    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, money_rules.SPONSOR: units}
-    return {payer: part for payer, part in parts.items() if part}

@@ -5,7 +5,7 @@ bill is that of the household in the evening, and what is taken back on the same
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from mutuelle.contributions.bill_change import AdjustmentReason, PriceBasis
+from mutuelle.contributions.bill_change import CORRECTIONS, AdjustmentReason, PriceBasis
 from mutuelle.contributions.bills import Bill
 from mutuelle.schemes.money_rules import MEMBER, SPONSOR
 
@@ -34,6 +34,8 @@ class DayBasis:
     `shares` holds by how much the adjustments of the day have changed each payer's share, `standing` the
     shares as they stand now, both before any sponsor; `promised` is each sponsor's part when the day began;
     all in whole units. `moved` says that the day has seen an adjustment for another reason than a tariff.
+    `corrected` is what of `shares` the corrections of the day have changed, and `born` are the years of birth
+    of the start as these have corrected them.
     """
 
     start: PriceBasis
@@ -44,6 +46,8 @@ class DayBasis:
     promised: Mapping[UUID, int]
     moved: bool
     tariff: DayTariff | None
+    corrected: Mapping[str, int]
+    born: tuple[int, ...]
 
 
 # The shares that a price basis gives, by payer.
@@ -60,23 +64,37 @@ def load(session: Session, bill: Bill, day: date) -> DayBasis:
     issued = PriceBasis(bill.version, bill.category, tuple(bill.born))
     start = _basis(adjustments[earlier - 1]) if earlier else issued
     of_day = adjustments[earlier:]
-    moved, tariff = False, None
+    moved, tariff, born, last = False, None, start.born, start
     for row in of_day:
+        if row.reason == AdjustmentReason.CORRECTION:
+            born = corrected_years(born, last.born, tuple(row.born))
+        last = _basis(row)
         if row.reason != AdjustmentReason.RULE:
             moved = True
             continue
-        basis = _basis(row)
-        tariff = DayTariff(start._replace(version=basis.version) if moved else basis, row.months)
-    shares, standing, promised = Counter[str](), Counter[str](), Counter[UUID]()
-    for line in session.execute(_LINES, values | {"earlier": earlier}):
+        tariff = DayTariff(start._replace(version=last.version) if moved else last, row.months)
+    shares, standing, promised, corrected = Counter[str](), Counter[str](), Counter[UUID](), Counter[str]()
+    for line in session.execute(_LINES, values | {"earlier": earlier, "corrections": list(CORRECTIONS)}):
         payer = MEMBER if line.payer == SPONSOR else line.payer
         standing[payer] += int(line.units)
         if line.of_day:
             shares[payer] += int(line.units)
+            corrected[payer] += int(line.units) if line.corrects else 0
         elif line.sponsor_id is not None:
             promised[line.sponsor_id] += int(line.units)
-    last = _basis(of_day[-1]) if of_day else start
-    return DayBasis(start, last, len(adjustments), shares, standing, +promised, moved, tariff)
+    return DayBasis(
+        start, last, len(adjustments), shares, standing, +promised, moved, tariff, corrected, born
+    )
+
+
+def corrected_years(years: Sequence[int], before: Sequence[int], after: Sequence[int]) -> tuple[int, ...]:
+    """Returns the `years` of birth with those that a correction of a basis from `before` to `after` changed.
+
+    >>> corrected_years((1985, 2015), (1985, 2015, 2020), (1985, 2014, 2020))
+    (1985, 2014)
+    """
+    was, now = Counter(before), Counter(after)
+    return tuple((Counter(years) - (was - now) + (now - was)).elements())
 
 
 def net_shares(
@@ -95,6 +113,30 @@ def net_shares(
         begin = tariff.basis
     net.update(difference(price(begin), price(end), months_left, months))
     net.subtract(day.shares)
+    return {payer: units for payer, units in net.items() if units}
+
+
+def correction_shares(
+    day: DayBasis,
+    shares: Mapping[str, int],
+    begin: PriceBasis,
+    end: PriceBasis,
+    price: PriceOf,
+    months_left: int,
+    months: int,
+) -> Mapping[str, int]:
+    """Returns what of a correction that changes the `shares` is no more than the day's corrections come to.
+
+    These come to what the category and the corrected years of birth at the `end` of the day change of the
+    price of those who were billed when it began, by `begin`, for `months_left` of the period's `months`: who
+    came on this day, or left, is no correction. All of it, unless the member would owe more by it. Pure.
+    """
+    born = corrected_years(day.born, day.last.born, end.born)
+    net = Counter(difference(price(begin), price(end._replace(born=born)), months_left, months))
+    grown = day.corrected.get(MEMBER, 0) + shares.get(MEMBER, 0)
+    if grown <= max(0, net[MEMBER]):
+        return shares
+    net.subtract(day.corrected)
     return {payer: units for payer, units in net.items() if units}
 
 
@@ -127,7 +169,8 @@ SELECT on_day, reason, version, category, born, months FROM adjustments
 WHERE tenant_id = :tenant AND bill_id = :bill ORDER BY ordinal
 """)
 _LINES = text("""
-SELECT coalesce(j.ordinal > :earlier, false) AS of_day, l.payer, l.sponsor_id, sum(l.amount) AS units
+SELECT coalesce(j.ordinal > :earlier, false) AS of_day,
+    coalesce(j.reason = ANY(:corrections), false) AS corrects, l.payer, l.sponsor_id, sum(l.amount) AS units
 FROM bill_lines l LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
-WHERE l.tenant_id = :tenant AND l.bill_id = :bill GROUP BY 1, 2, 3
+WHERE l.tenant_id = :tenant AND l.bill_id = :bill GROUP BY 1, 2, 3, 4
 """)

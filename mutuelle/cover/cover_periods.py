@@ -6,8 +6,8 @@ A bill may change in the middle of its period. The share that a stage needs foll
 each day: the changes of a day count as their sum, a decrease on the day itself, an increase from the day
 after. The order of events within a day therefore does not matter, what is taken back on the same day counts
 as nothing, and a household that paid enough today is not refused tonight. A stage once reached stays reached,
-unless the household was billed as less than it is: what a correction asks more must then be paid from the day
-after.
+unless the household was billed as less than it is: what the corrections of a day, net, ask more must then be
+paid from the day after.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import NamedTuple
 from uuid import UUID
 
+from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import BillState
 from mutuelle.errors import Conflict
 from mutuelle.schemes.money_rules import BillKind
@@ -182,23 +183,45 @@ def _while_paid_for(
     bill = period.bill
     version, part = version_of(bill.version), period
     for day in sorted({change.on for change in bill.changes if change.asks_anew}):
-        of_day = sum(change.member for change in bill.changes if change.on == day)
-        if of_day <= 0 or day < part.known_since or day >= part.grace_until:
+        bill_to_pay = _asked_anew(bill, day)
+        if bill_to_pay is None or day < part.known_since or day >= part.grace_until:
             continue
-        corrected = replace(bill, issued=max(bill.issued, day + DAY))
-        days_reached = [
-            stage_day
-            for stage, _, stage_day in stages_reached(version, corrected, money)
-            if stage.months >= period.stage.months
-        ]
-        if days_reached and days_reached[0] == day + DAY:
+        if _first_reached(version, bill_to_pay, period.stage, money) == day + DAY:
             continue
         if part.since <= day:
             yield replace(part, until=min(part.until, day), grace_until=day, last_stage=False)
-        if not days_reached or days_reached[0] > part.grace_until:
+        day_reached = _first_reached(
+            version, replace(bill, issued=max(bill.issued, day + DAY)), period.stage, money
+        )
+        if day_reached is None or day_reached > part.grace_until:
             return
-        part = replace(part, known_since=days_reached[0], since=max(part.since, days_reached[0]))
+        part = replace(part, known_since=day_reached, since=max(part.since, day_reached))
     yield part
+
+
+def _asked_anew(bill: BillState, day: date) -> BillState | None:
+    """Returns the bill from the day after `day` on with what its corrections of that day, net, ask more.
+
+    None if they ask no more, or if other changes of the day make up for it. What other changes ask closes
+    nothing.
+    """
+    of_day = [change for change in bill.changes if change.on == day]
+    corrections = [change for change in of_day if change.asks_anew]
+    member = min(sum(change.member for change in changes) for changes in (of_day, corrections))
+    if member <= 0:
+        return None
+    total = min(sum(change.total for change in changes) for changes in (of_day, corrections))
+    others = tuple(change for change in bill.changes if change.on != day)
+    changes = (*others, Change(day, member, total))
+    return replace(bill, issued=max(bill.issued, day + DAY), changes=changes)
+
+
+def _first_reached(
+    version: Version, bill: BillState, stage: Stage, money: Sequence[BillPayment]
+) -> date | None:
+    """Returns the first day on which the money on the bill comes to this stage, or a later one."""
+    days = (day for later, _, day in stages_reached(version, bill, money) if later.months >= stage.months)
+    return next(days, None)
 
 
 def stages_reached(

@@ -121,20 +121,20 @@ def covered_days(
             timeline = member_rights.timeline(version_of, bills, paid, people, person)
             is_open = ((part.since, part.until or by) for part in timeline if part.state == RightsState.OPEN)
             present = day_spans.intersect(present, day_spans.merge(is_open))
-        own = [(epoch, _own_parts(version_of, epoch, person)) for epoch in epochs]
+        own = [(epoch, _own_parts(version_of, epoch, people, person)) for epoch in epochs]
         for bill_id, days in _by_bill(order, own, present).items():
             of_member[person.id, bill_id] = days
     return HouseholdCover(household, of_member)
 
 
 def _own_parts(
-    version_of: VersionOf, epoch: _Epoch, person: InsuredPerson
+    version_of: VersionOf, epoch: _Epoch, people: Sequence[InsuredPerson], person: InsuredPerson
 ) -> list[tuple[CoverPeriod, CoverPeriod]]:
     """Returns the periods of an epoch, each with a part that the person has of it."""
     return [
         (period, part)
         for period in epoch.periods
-        for part in member_rights.own_periods(version_of, period, epoch.money, person)
+        for part in member_rights.own_periods(version_of, period, epoch.money, people, person)
     ]
 
 

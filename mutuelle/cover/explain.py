@@ -43,8 +43,8 @@ def explain(facts: ExplainFacts, on: date, words: Words, person: InsuredPerson |
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
         for bill in bills:
             if bill.kind == BillKind.DUES:
-                lines += _share_of_newcomer(say, version_of, bill, person, paid, on)
-        lines += _exceptions(say, version_of, periods, person, paid)
+                lines += _share_of_newcomer(say, version_of, bill, facts.people, person, paid, on)
+        lines += _exceptions(say, version_of, periods, facts.people, person, paid)
         timeline = member_rights.timeline(version_of, bills, paid, facts.people, person)
     return [*lines, *_conclusion(say, household_rights.on(timeline, on), on)]
 
@@ -53,17 +53,19 @@ def _share_of_newcomer(
     say: FigureWords,
     version_of: VersionOf,
     bill: BillState,
+    people: Sequence[InsuredPerson],
     person: InsuredPerson,
     paid: Sequence[BillPayment],
     on: date,
 ) -> Iterator[str]:
     """What of a bill had to be paid for a person who joined after it was issued."""
-    if not bill.issued < person.since <= on:
+    since = member_rights.first_membership(people, person).since
+    if not bill.issued < since <= on:
         return
-    if member_rights.costs_nothing(version_of, bill, person, person.since):
-        yield say("member-free", issued=bill.issued, since=person.since)
+    if member_rights.costs_nothing(version_of, bill, people, person, since):
+        yield say("member-free", issued=bill.issued, since=since)
         return
-    share, units = bill.share_on(person.since), cover_periods.amount_paid(paid, bill, on)
+    share, units = bill.share_on(since), cover_periods.amount_paid(paid, bill, on)
     yield say("member-share", issued=bill.issued, share=say.money(share), paid=say.money(units))
 
 
@@ -71,6 +73,7 @@ def _exceptions(
     say: FigureWords,
     version_of: VersionOf,
     periods: Sequence[CoverPeriod],
+    people: Sequence[InsuredPerson],
     person: InsuredPerson,
     paid: Sequence[BillPayment],
 ) -> Iterator[str]:
@@ -78,7 +81,7 @@ def _exceptions(
     for period in periods:
         version, issued = version_of(period.bill.version), period.bill.issued
         over_age = member_rights.over_age(version, person, issued)
-        for own in member_rights.own_periods(version_of, period, paid, person):
+        for own in member_rights.own_periods(version_of, period, paid, people, person):
             if over_age:
                 yield say("member-held", issued=issued, since=own.since)
             covered_by_another = any(

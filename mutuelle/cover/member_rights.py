@@ -15,12 +15,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mutuelle.contributions.bills import BillState
-from mutuelle.contributions.quotes import ADULT, age, price_of
-from mutuelle.cover import household_rights
-from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
+from mutuelle.contributions.quotes import ADULT, age
+from mutuelle.cover import household_rights, newcomers
+from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf
 from mutuelle.cover.household_rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.cover.relationships import NotedRelationship, not_admitted, relationship_on
-from mutuelle.schemes.money_rules import MEMBER, BillKind
+from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.service_rules import Relationship
 from mutuelle.schemes.version_rules import Version
 
@@ -141,7 +141,9 @@ def timeline(
     """
 
     def view(periods: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
-        return tuple(part for period in periods for part in own_periods(version_of, period, money, person))
+        return tuple(
+            part for period in periods for part in own_periods(version_of, period, money, people, person)
+        )
 
     shared = household_rights.intervals(version_of, bills, paid, view)
     if not shared:
@@ -204,22 +206,41 @@ def _never_interval(part: Interval, reason: RightsReason, next_step: NextStep) -
     return replace(part, state=RightsState.NEVER, reason=reason, next_step=next_step)
 
 
+def first_membership(people: Sequence[InsuredPerson], person: InsuredPerson) -> InsuredPerson:
+    """The membership that this one goes on with; this one itself, if it is a new one.
+
+    Who is removed and added again on one day was never away (I14): of those who joined on a day, as many as
+    members of the same year of birth left on it take their places.
+    """
+    alike = [other for other in people if other.born == person.born]
+    came = [other for other in alike if other.since == person.since and _goes_on(other, person.since)]
+    left = [other for other in alike if other.since < person.since == other.until]
+    in_order = (sorted(group, key=lambda other: other.id.int) for group in (came, left))
+    places = dict(zip(*in_order, strict=False))
+    return first_membership(people, places[person]) if person in places else person
+
+
 def own_periods(
-    version_of: VersionOf, period: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson
+    version_of: VersionOf,
+    period: CoverPeriod,
+    money: Sequence[BillPayment],
+    people: Sequence[InsuredPerson],
+    person: InsuredPerson,
 ) -> tuple[CoverPeriod, ...]:
     """The household's cover as this person has it: from the day the share that includes the person was paid.
 
+    `people` are all members, past and present.
     A member covered only because of a status gets one period for each period of that status, so that no day
     between two of them is covered.
     """
     version = version_of(period.bill.version)
     if not_admitted(version, person, period.bill.issued):
         return ()
-    spans: list[tuple[date, date | None]] = [(person.since, None)]
+    spans: list[tuple[date, date | None]] = [(first_membership(people, person).since, None)]
     if over_age(version, person, period.bill.issued):
         statuses = _statuses_without_age_limit(version, person)
         spans = [(max(person.since, status.since), status.until) for status in statuses]
-    parts = (_part(version_of, period, money, person, since, until) for since, until in spans)
+    parts = (_part(version_of, period, money, people, person, since, until) for since, until in spans)
     return tuple(part for part in parts if part is not None)
 
 
@@ -227,6 +248,7 @@ def _part(
     version_of: VersionOf,
     period: CoverPeriod,
     money: Sequence[BillPayment],
+    people: Sequence[InsuredPerson],
     person: InsuredPerson,
     first: date,
     until: date | None,
@@ -235,8 +257,8 @@ def _part(
     bill, last = period.bill, min(period.grace_until, until or period.grace_until)
     version = version_of(bill.version)
     known_since: date | None = max(period.known_since, first)
-    if first > bill.issued and not costs_nothing(version_of, bill, person, first):
-        known_since = _paid_for(version, period, money, first)
+    if first > bill.issued and not costs_nothing(version_of, bill, people, person, first):
+        known_since = newcomers.paid_for(version, period, money, first)
     if known_since is None:
         return None
     since = max(period.since, known_since)
@@ -248,49 +270,29 @@ def _part(
     return replace(period, known_since=known_since, since=since, until=until, grace_until=last)
 
 
-def costs_nothing(version_of: VersionOf, bill: BillState, person: InsuredPerson, since: date) -> bool:
+def costs_nothing(
+    version_of: VersionOf,
+    bill: BillState,
+    people: Sequence[InsuredPerson],
+    person: InsuredPerson,
+    since: date,
+) -> bool:
     """Whether a person who is on the bill from the day `since` on changes nothing of the member's share.
 
-    That is so if the bill did not change on that day, or if it costs the same without this person. What
-    changes on other days is for other people.
+    That is so if the bill did not change on that day, or if it costs the same without this person, by the
+    year of birth noted on that day. What changes on other days is for other people. `people` are all members.
     """
     bases = [change.basis for change in bill.changes if change.on == since]
     if not bases:
         return True
-    basis, born = bases[-1], min(person.born, bill.issued.year)
-    if basis is None:
+    if bases[-1] is None:
         return False
-    if born not in basis.born:  # nothing was written when the person came, because nothing changed
-        return True
-    others = list(basis.born)
-    others.reverse()  # in rank order a newcomer is among the last
-    others.remove(born)
-    version = version_of(basis.version).covering_as(version_of(bill.version))
-    category = version.category(basis.category)
-    with_and_without = [
-        price_of(version, category, people, bill.option, bill.issued).shares[MEMBER]
-        for people in (basis.born, others[::-1])
+    first = first_membership(people, person)
+    billed = first if first.since == since else person
+    others = [
+        min(other.born, bill.issued.year)
+        for other in people
+        if other.id != billed.id and _goes_on(other, since)
     ]
-    return with_and_without[0] == with_and_without[1]
-
-
-def _paid_for(
-    version: Version, period: CoverPeriod, money: Sequence[BillPayment], since: date
-) -> date | None:
-    """Returns the day from which the stage's cover includes a person billed since the day `since`, or None.
-
-    The share that must be paid is that of the bill with the changes of that day.
-    """
-    bill = period.bill
-    before = bill.known_on(since)
-    with_person = replace(
-        bill,
-        issued=max(since, bill.issued),
-        issued_share=before.member_share,
-        issued_total=before.total,
-        changes=tuple(change for change in bill.changes if change.on > since),
-    )
-    for stage, _, day in stages_reached(version, with_person, money):
-        if stage.months >= period.stage.months:
-            return max(day, period.known_since)
-    return None
+    born = min(person.born, bill.issued.year)
+    return newcomers.costs_nothing(version_of, bill, bases[-1], born, others)

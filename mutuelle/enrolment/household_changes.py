@@ -260,7 +260,8 @@ def correct_member(
 ) -> None:
     """Corrects a member's year of birth and, with `head`, makes the member the head of the household.
 
-    Running bills are adjusted for the months that the scheme counts. Changes nothing if all is as noted.
+    Running bills are adjusted for the months that the scheme counts; who joined today has been billed as
+    nobody else, and asks the others for nothing anew. Changes nothing if all is as noted.
     Refused: "member.changed" if what is corrected differs from what the page showed, "member.year",
     "member.why" if `why` is not a CorrectionReason, "member.head-age" if the head would be a child, and what
     `adjustments.apply` refuses. Missing: the household has no such member.
@@ -288,7 +289,9 @@ def correct_member(
         session, tenant_id, by, "member-corrected", audit.about(Subject.HOUSEHOLD, household_id), **facts
     )
     duplicates.find(session, tenant_id, [household_id])
-    adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.CORRECTION)
+    came_today = member.since == today and any(other.since < today for other in members)
+    kind = AdjustmentReason.HOUSEHOLD if came_today else AdjustmentReason.CORRECTION
+    adjustments.apply(session, tenant_id, household_id, today, kind)
 
 
 def recalculate(

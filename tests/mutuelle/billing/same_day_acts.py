@@ -1,11 +1,17 @@
 """The acts of one day whose effects the tests of a day compare."""
 
+from datetime import date
+
 from sqlalchemy import text
 
 from mutuelle import db
 from mutuelle.billing import sponsorships
+from mutuelle.cover import cover_books, household_rights, insured_people, member_rights
 from mutuelle.cover.cover_books import Position
-from mutuelle.enrolment import category_proofs
+from mutuelle.cover.household_rights import RightsState
+from mutuelle.enrolment import category_proofs, household_changes
+from mutuelle.enrolment.household_changes import PageSnapshot
+from mutuelle.households import households
 from mutuelle.households.evidence import Evidence, EvidenceKind
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor, SponsorTerms
@@ -65,3 +71,38 @@ def waiting_sms(household: BilledHousehold) -> list[tuple[str, int | None]]:
         for row in rows
         if row.status == "queued" and row.kind not in ("receipt", "welcome", "proof")
     ]
+
+
+def correct_year(household: BilledHousehold, born: int, year: int) -> None:
+    """A manager corrects a typing mistake in a year of birth."""
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        members = households.members_of(session, household.tenant, household.id)
+        member = next(member for member in members if member.birth_year == born)
+        shown = PageSnapshot(len(members), born, next(other.id for other in members if other.kind == "head"))
+        household_changes.correct_member(
+            session, household.tenant, household.id, member.id, born=str(year), head=False, why="typing",
+            shown=shown, by="manager:1",
+        )  # fmt: skip
+
+
+def is_found_to_be(household: BilledHousehold, category: str) -> None:
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        category_proofs.check(session, household.tenant, household.id, category, CARD, by="manager:1")
+
+
+def states_of_members(household: BilledHousehold, born: int, on: date | None = None) -> list[RightsState]:
+    """The states, today or `on` a day, of the members noted with that year now, the oldest first."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        books = cover_books.load(session, household.tenant, household.id)
+        everybody = insured_people.load(session, household.tenant, household.id)
+    members = [person for person in everybody if person.born == born and person.until is None]
+    lines = (
+        member_rights.timeline(books.version_of, books.bills, books.paid, everybody, member)
+        for member in sorted(members, key=lambda member: member.since)
+    )
+    return [household_rights.on(line, on or household.today).state for line in lines]
+
+
+def state_of_member(household: BilledHousehold, born: int, on: date | None = None) -> RightsState:
+    """The state of the newest member of that year."""
+    return states_of_members(household, born, on)[-1]

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from mutuelle import clock, db
-from mutuelle.cover import cover_books, household_rights, insured_people, member_rights
+from mutuelle.cover import cover_books, household_rights, insured_people, member_rights, newcomers
 from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, stages_reached
 from mutuelle.cover.household_rights import RightsState
 from mutuelle.schemes.version_rules import Version
@@ -106,7 +106,7 @@ def test_verify_finds_covered_days_that_a_wrong_rule_takes_back(
     household.adds(born=1960)
     baby = member_id(household, born=2027)
     monkeypatch.setattr(member_rights, "costs_nothing", lambda *_: False)
-    monkeypatch.setattr(member_rights, "_paid_for", paid_for_with_all_changes)
+    monkeypatch.setattr(newcomers, "paid_for", paid_for_with_all_changes)
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
     monkeypatch.undo()

@@ -27,6 +27,7 @@ from tests.mutuelle.histories.oracle_books import (
     Line,
     Person,
     Receipt,
+    apart,
     before_sponsors,
     promises,
 )
@@ -244,14 +245,15 @@ class Household(Purse):
                 continue
             begins = min((p.since for p in own if p.known_on < day), default=None)
             rules = self._rules_for(bill, why, begins, day)
-            if rules is None or (why == "unopened" and begins is not None):
+            if rules is None:
                 continue
             people = tuple(person.name for person in self.present(day))
             basis = Basis(day, rules, self._billed(rules, bill, begins, day), people)
             whole = begins is None or left == rules.months
             more = self._difference(bill, basis, None if whole else left, day)
             before = bill.parts().get("member", 0)
-            if self._write(bill, basis, more, why, day):
+            months = bill.rules.months if whole else left
+            if self._write(bill, basis, more, self._corrected(bill, basis, more, months, day), why, day):
                 changed.append((bill, bill.parts().get("member", 0) - before))
         for bill, _ in changed:
             self._free(bill, day)
@@ -265,7 +267,7 @@ class Household(Purse):
         if begins is None:
             return today
         if why != "rule":
-            return so_far
+            return None if why == "unopened" else so_far
         return today if today.at_once and today.since > so_far.since else None
 
     def _difference(self, bill: Bill, basis: Basis, months: int | None, day: date) -> dict[str, int]:
@@ -282,7 +284,26 @@ class Household(Purse):
                 target[payer] = at_dawn.get(payer, 0) + change
         return {payer: target.get(payer, 0) - now.get(payer, 0) for payer in {*target, *now}}
 
-    def _write(self, bill: Bill, basis: Basis, more: dict[str, int], why: str, day: date) -> bool:
+    def _corrected(
+        self, bill: Bill, basis: Basis, more: dict[str, int], months: int, day: date
+    ) -> dict[str, int]:
+        """What of a new category's change is for those billed at dawn, if all of it asks more than that."""
+        rules, dawn = basis.rules, bill.basis_at_dawn(day)
+        begin = dawn.category if dawn.category in rules.prices else rules.standard
+        was, now = (rules.price(category, len(dawn.people)) for category in (begin, basis.category))
+        booked = before_sponsors(bill.corrections(day))
+        net = {
+            payer: now.get(payer, 0) * months // rules.months - was.get(payer, 0) * months // rules.months
+            for payer in {*was, *now, *booked}
+        }
+        grown = booked.get("member", 0) + more.get("member", 0)
+        if bill.issued == day or grown <= max(0, net.get("member", 0)):
+            return more
+        return {payer: units - booked.get(payer, 0) for payer, units in net.items()}
+
+    def _write(
+        self, bill: Bill, basis: Basis, more: dict[str, int], corrected: dict[str, int], why: str, day: date
+    ) -> bool:
         """Writes the lines of a change, with what sponsors promise now. False if nothing changes."""
         promised, at_dawn = promises(bill.parts()), promises(bill.parts_at_dawn(day))
         gross = before_sponsors(bill.parts()).get("member", 0) + more.get("member", 0)
@@ -301,12 +322,14 @@ class Household(Purse):
             limits += [] if sponsor.per_bill is None else [sponsor.per_bill]
             targets[helper] = max(0, min(limits))
         moved = {n: units - promised.get(n, 0) for n, units in targets.items() if units != promised.get(n, 0)}
-        changes = {**more, "member": more.get("member", 0) - sum(moved.values())}
-        changes |= {f"sponsor {number}": units for number, units in moved.items()}
         if not any(more.values()) and not moved and basis.rules.since <= bill.bases[-1].rules.since:
             return False
         bill.bases.append(basis)
-        bill.lines += [Line(day, payer, units, why, basis) for payer, units in changes.items() if units]
+        own = corrected if why == "category" else more
+        for part, promised_part, reason in apart(more, own, moved, why):
+            changes = {**part, "member": part.get("member", 0) - sum(promised_part.values())}
+            changes |= {f"sponsor {number}": units for number, units in promised_part.items()}
+            bill.lines += [Line(day, key, units, reason, basis) for key, units in changes.items() if units]
         return True
 
 

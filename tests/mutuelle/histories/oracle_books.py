@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from typing import NamedTuple
 
 from tests.mutuelle.histories.oracle_rules import Rules
@@ -88,13 +89,17 @@ class Bill:
             if (line.day, line.payer) == (day, "member") and line.why != "issued"
         )
 
-    def correction(self, day: date) -> int:
-        """The same, of the acts that corrected what the household is billed as."""
-        return sum(
-            line.units
-            for line in self.lines
-            if (line.day, line.payer, line.why) == (day, "member", "category")
-        )
+    def corrections(self, day: date) -> dict[str, int]:
+        """By how much a day corrected each payer's part: the household was billed as something else."""
+        parts: dict[str, int] = {}
+        for line in self.lines:
+            if (line.day, line.why) == (day, "category"):
+                parts[line.payer] = parts.get(line.payer, 0) + line.units
+        return parts
+
+    def asked_anew(self, day: date) -> int:
+        """What more must be paid to stay covered: what the day corrected and did not make up for."""
+        return max(0, min(self.corrections(day).get("member", 0), self.member_change(day)))
 
     def share_at_dawn(self, day: date) -> int:
         return self.parts_at_dawn(day).get("member", 0)
@@ -169,3 +174,18 @@ def promises(parts: dict[str, int]) -> dict[int, int]:
         for payer, units in parts.items()
         if payer.startswith("sponsor") and units
     }
+
+
+def apart(
+    more: dict[str, int], corrected: dict[str, int], moved: dict[int, int], why: str
+) -> list[tuple[dict[str, int], dict[int, int], str]]:
+    """What is corrected, and the rest for who came or left; what sponsors promise is split like the member's
+    share.
+    """
+    others = {payer: more.get(payer, 0) - corrected.get(payer, 0) for payer in {*more, *corrected}}
+    moved_apart = dict.fromkeys(moved, 0)
+    member, of_others = more.get("member", 0), others.get("member", 0)
+    if 0 <= of_others * member <= member**2 > 0:
+        moved_apart = {number: int(Fraction(units * of_others, member)) for number, units in moved.items()}
+    own = {number: units - moved_apart[number] for number, units in moved.items()}
+    return [(corrected, own, why), (others, moved_apart, "household")]

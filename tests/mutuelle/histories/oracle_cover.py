@@ -82,7 +82,7 @@ class Life:
         own = [purchase for purchase in self.purchases if purchase.bill is bill]
         before = max((purchase.months for purchase in own), default=0)
         for purchase in own:
-            self._resume(purchase, day, months)
+            self._resume(purchase, day, months, paid)
         for threshold, opens in bill.rules.stages(share):
             if paid >= threshold and opens > before:
                 self._buy(bill, day, before, opens)
@@ -90,9 +90,15 @@ class Life:
         for purchase in (purchase for purchase in self.purchases if purchase.bill is bill):
             self._include(purchase, day, months, paid)
 
-    def _resume(self, purchase: Purchase, day: date, months: int) -> None:
+    def _resume(self, purchase: Purchase, day: date, months: int, paid: int) -> None:
         """What a correction yesterday asks more must be paid for cover to go on."""
-        if purchase.known_on < day and purchase.bill.correction(day - DAY) > 0:
+        bill, more = purchase.bill, purchase.bill.asked_anew(day - DAY)
+        share = bill.share_at_dawn(day - DAY) + more + min(0, bill.member_change(day))
+        if (
+            purchase.known_on < day
+            and more > 0
+            and (purchase.paused or bill.rules.months_open(share, paid) < purchase.months)
+        ):
             purchase.void = purchase.void or (not purchase.paused and purchase.since >= day)
             purchase.paused = True
         if purchase.paused and months >= purchase.months:
