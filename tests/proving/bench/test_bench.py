@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from proving.bench import pages
+
 ROOT = Path(__file__).parents[3]
 KEYS = {"name", "value", "unit", "baseline", "ratio", "goal", "lower_is_better"}
 
@@ -32,6 +34,8 @@ def test_a_quick_bench_makes_every_figure_and_finds_the_books_whole(tmp_path: Pa
         "rights-memory",
         "bills",
         "bills-rate",
+        *(f"page-{name}" for name in pages.PAGES),
+        "page-suspense-goal",
     ]
     assert all(set(row) == KEYS and row["value"] > 0 for row in rows)
     assert all(row["ratio"] for row in rows if row["baseline"])
