@@ -44,7 +44,7 @@ def costs_nothing(
         return True
     if billed_as == born or len(others) < len(basis.born):
         return False
-    # More people than years: the year may be somebody else's, if this person changed no price.
+    # There are more members than billed years: this one may belong to another member, if this person is free.
     return is_free([*basis.born[:place], born, *basis.born[place + 1 :]], place)
 
 

@@ -89,8 +89,9 @@ def members_who_changed(
 ) -> tuple[ClaimMember, ...]:
     """Returns the members whose arrival or departure wrote this line; none where something else did.
 
-    Those who came on the bill's own day are the ones whom the bill did not cover before this line: the day
-    does not tell them apart. Who left on that day has no part of the bill: all others carry such a line.
+    Members who joined on the day of the bill are told apart by their years of birth: the bill was not for
+    these years before this line. A member who left on that day has no part of the bill, so all others share
+    the line.
     """
     # What a sponsor promises more is promised to the household, not to one member.
     is_promise = payable.payer == money_rules.SPONSOR and payable.amount > 0

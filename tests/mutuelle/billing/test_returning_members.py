@@ -1,4 +1,4 @@
-"""Who is removed by mistake and added again on that day is covered as before, whoever else comes (I14)."""
+"""A member removed by mistake and added again on the same day is covered as before (I14)."""
 
 from itertools import permutations
 

@@ -76,7 +76,7 @@ class Household(Purse):
     # What is asked of the oracle
 
     def covered(self, first: date, last: date) -> dict[date, CoveredDay]:
-        """Whom which bill covers on each day, as known now."""
+        """Returns for each day which bill covers the household and each member, as known now."""
         days: dict[date, CoveredDay] = {}
         starts = [date.min, *self.taken_days()]
         for since, following in zip(starts, [*starts[1:], date.max], strict=True):

@@ -2,8 +2,8 @@
 `docs/schemes.md`, decision 0014, the promises at the head of `mutuelle/subsidies/claim_amounts.py`.
 
 Each franc of the State's lines of a bill is some member's. A line is split among the members it is for: an
-increase because somebody came is that member's, a decrease because somebody left is taken from that member
-first, any other line is for all who are on the bill; odd units are the head's. A decrease takes first from
+increase for a new member is that member's, a decrease for a member who left is taken from that member first,
+any other line is for all who are on the bill; odd units are the head's. A decrease takes first from
 what it undoes: of a refused proof, what was asked for by the refused category; what is left of that is asked
 for by the new category from that day on. A day counts for a member if the bill covered the member on it.
 The sums up to each day are rounded down; a day gets what they grow by.
@@ -170,7 +170,7 @@ class StateClaims:
             rest -= part.take(rest, line.day, months)
 
     def _members(self, bill: Bill, line: Line) -> list[str]:
-        """Whom a line is for, the head first."""
+        """Returns the members that a line is for, the head first."""
         people = self.household.people
         present = [p.name for p in people if p.until is None or p.until > line.day]
         on_bill = [name for name in present if name in line.basis.people]

@@ -38,7 +38,7 @@ class Purchase:
 
 @dataclass
 class CoveredDay:
-    """Whom which bill covers on a day: the household, and the members by name.
+    """Which bill covers the household on a day, and each member by name.
 
     The number is that of the days of the bill's month which the day is in.
     """
@@ -162,7 +162,7 @@ class Life:
         return [p for p in self.purchases if p.since <= day <= p.until and not p.paused]
 
     def covered(self, day: date) -> CoveredDay:
-        """Whom which bill covers on the last day lived; where two do, the older one."""
+        """Returns which bill covers each on the last day lived; where two do, the older one."""
         purchases = sorted(self.open_purchases(day), key=lambda p: p.bill.issued)
         members: dict[str, tuple[Bill, int]] = {}
         for person in self.people:

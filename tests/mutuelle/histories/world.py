@@ -75,8 +75,11 @@ class Office:
     def on(self, day: date) -> None:
         """Sets the clock to nine in the morning of a day, unless it is later already."""
         self.now = max(self.now, datetime.combine(day, time(9), UTC))
-        ids = lambda: UUID(int=self.chance.getrandbits(128), version=4)  # noqa: E731 - a source of ids
-        clock.install(clock.Source(now=self.look, ids=ids, chance=self.chance))
+        clock.install(clock.Source(now=self.look, ids=self.new_id, chance=self.chance))
+
+    def new_id(self) -> UUID:
+        """Returns the next id of this world, the same in every replay."""
+        return UUID(int=self.chance.getrandbits(128), version=4)
 
     @contextmanager
     def role(self, role: db.Role) -> Iterator[Session]:

@@ -1,4 +1,4 @@
-"""For whom a bill is claimed that a newcomer changed on its own day. SN-CMU, 3 500 a member and year."""
+"""Claims for a member who joins on the day of the bill. SN-CMU: 3 500 a member and year."""
 
 from collections import Counter
 from datetime import date
