@@ -1,6 +1,5 @@
 """A payout that was noted under a wrong transaction is corrected to the reversal that it was."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -19,20 +18,11 @@ from tests.mutuelle.payments.world import (
     comes,
     correct,
     note_paid,
-    opened,
     parts,
     refund_of,
     reverse,
     wallet,
 )
-from tests.support.templates import Database
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[ConsoleWorld]:
-    with opened(database) as world:
-        yield world
-    clock.install(clock.Source())
 
 
 @pytest.mark.every_postgres

@@ -1,6 +1,6 @@
 """Money that leaves a wallet is booked once, and is the payout of one refund or a case for staff."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,22 +21,13 @@ from tests.mutuelle.payments.world import (
     correct,
     leaves,
     note_paid,
-    opened,
     parts,
     refund_of,
     reverse,
     wallet,
 )
 from tests.support.people import BAKARY
-from tests.support.templates import Database
 from tests.workers.world import together
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[ConsoleWorld]:
-    with opened(database) as world:
-        yield world
-
 
 # --- one transaction, one refund
 

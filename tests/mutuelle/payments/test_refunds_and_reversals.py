@@ -3,7 +3,6 @@
 The truth of each story is counted by hand.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import permutations
 
@@ -21,20 +20,11 @@ from tests.mutuelle.payments.world import (
     check_books,
     comes,
     note_paid,
-    opened,
     parts,
     refund_of,
     reverse,
     wallet,
 )
-from tests.support.templates import Database
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[ConsoleWorld]:
-    with opened(database) as world:
-        yield world
-
 
 # --- a reversal meets a refund
 
